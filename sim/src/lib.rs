@@ -1,0 +1,1 @@
+//! longwave on a seeded simulated network.

@@ -1,0 +1,1 @@
+//! Bytes at rest: the frame log and its segments, the gathered message, private output.

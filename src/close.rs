@@ -1,0 +1,164 @@
+//! Why a connection ends or a request is refused: one small `Copy` enum.
+//!
+//! A [`Reason`] knows its WebSocket close code (RFC 6455 7.4.1), its HTTP status, the word that
+//! logs and counters use, and the sentence a person reads. Parsers return it as their error;
+//! nobody else invents a code or a status.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident, $word:literal, $code:literal, $status:literal, $text:literal;)*) => {
+        /// Why a connection ended or a request was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Reason { $($(#[$doc])* $name),* }
+
+        impl Reason {
+            /// Every reason, in the order of its index.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name),*];
+
+            /// One word for logs and the `reason` label of counters.
+            pub const fn word(self) -> &'static str { match self { $(Reason::$name => $word),* } }
+
+            /// The close code sent to a WebSocket peer; 0 where no close frame is sent.
+            pub const fn close_code(self) -> u16 { match self { $(Reason::$name => $code),* } }
+
+            /// The status of an HTTP answer; 0 where none is given.
+            pub const fn status(self) -> u16 { match self { $(Reason::$name => $status),* } }
+
+            /// A sentence for the peer: close reason or response body.
+            pub const fn text(self) -> &'static str { match self { $(Reason::$name => $text),* } }
+        }
+    };
+}
+
+reasons! {
+    // -- ends that are nobody's fault
+    /// The close handshake was completed.
+    Normal, "normal", 1000, 0, "";
+    /// The peer went away without a close frame: end of stream or reset.
+    Gone, "gone", 0, 0, "peer gone";
+    /// An HTTP connection ended as HTTP connections do.
+    Done, "done", 0, 0, "done";
+    /// The server is stopping (`--drain`).
+    Drain, "drain", 1001, 503, "server is going away";
+    // -- WebSocket: what the peer sent
+    /// RSV bits without a negotiated extension (RFC 6455 5.2).
+    ReservedBits, "reserved_bits", 1002, 400, "reserved bit set";
+    /// Opcode 3 to 7 or 11 to 15 (RFC 6455 5.2).
+    ReservedOpcode, "reserved_opcode", 1002, 400, "reserved opcode";
+    /// A client frame without a masking key (RFC 6455 5.1).
+    Unmasked, "unmasked", 1002, 400, "client frames must be masked";
+    /// A control frame over 125 bytes (RFC 6455 5.5).
+    ControlTooLong, "control_too_long", 1002, 400, "control frame over 125 bytes";
+    /// A fragmented control frame (RFC 6455 5.5).
+    ControlFragmented, "control_fragmented", 1002, 400, "fragmented control frame";
+    /// A length not in its shortest form, or with the top bit set (RFC 6455 5.2).
+    BadLength, "bad_length", 1002, 400, "payload length not minimal or out of range";
+    /// A continuation frame with no message under way (RFC 6455 5.4).
+    NothingToContinue, "nothing_to_continue", 1002, 400, "continuation without a message";
+    /// A new message inside a fragmented one (RFC 6455 5.4).
+    Interleaved, "interleaved", 1002, 400, "new message inside a fragmented one";
+    /// A close payload of one byte or with a code that may not be sent (RFC 6455 5.5.1, 7.4).
+    BadClose, "bad_close", 1002, 400, "malformed close frame";
+    /// Text or a close reason that is not UTF-8 (RFC 6455 8.1).
+    BadUtf8, "bad_utf8", 1007, 400, "text is not UTF-8";
+    /// A data type this endpoint does not take (RFC 6455 7.4.1).
+    NotAccepted, "not_accepted", 1003, 415, "this kind of data is not accepted here";
+    /// More fragments than a message may have.
+    TooManyFragments, "too_many_fragments", 1008, 400, "too many fragments in one message";
+    /// A message over `message_bytes_max`.
+    MessageTooBig, "message_too_big", 1009, 413, "message too big";
+    // -- slow, silent or in the way
+    /// A subscriber more than `lag_bytes_max` behind.
+    Lagged, "lagged", 1013, 503, "lagged";
+    /// No byte within `ping_timeout` of a ping.
+    Silent, "silent", 1008, 0, "no answer to ping";
+    /// The close handshake took longer than `close_timeout`.
+    CloseTimeout, "close_timeout", 0, 0, "close handshake timed out";
+    /// No complete request within `head_timeout`.
+    HeadTimeout, "head_timeout", 0, 408, "request not complete in time";
+    /// A keep-alive connection without a further request.
+    Idle, "idle", 0, 0, "idle";
+    /// `memory_bytes_max` is reached.
+    Memory, "memory", 1013, 503, "out of memory budget, try again later";
+    /// Fan-out did not catch up before the request's deadline.
+    Busy, "busy", 1013, 503, "channel is busy, try again later";
+    /// Something of ours failed.
+    Internal, "internal", 1011, 500, "internal error";
+    // -- limits on who may come in
+    /// `connections` are open.
+    Full, "full", 1013, 503, "too many connections, try again later";
+    /// `connections_per_address` are open from there.
+    FullAddress, "full_address", 1013, 429, "too many connections from this address";
+    /// `channels` exist.
+    FullChannels, "full_channels", 1013, 503, "too many channels, try again later";
+    // -- HTTP: what the peer sent
+    /// Not HTTP, or a malformed head (RFC 9112 2.2).
+    BadRequest, "bad_request", 0, 400, "malformed request";
+    /// Differing, repeated or odd framing headers, or both of them (RFC 9112 6.1, 6.3).
+    BadFraming, "bad_framing", 0, 400, "contradictory or malformed message framing";
+    /// A broken chunked body (RFC 9112 7.1).
+    BadChunk, "bad_chunk", 0, 400, "malformed chunked body";
+    /// A transfer coding other than chunked (RFC 9112 6.1).
+    UnknownCoding, "unknown_coding", 0, 501, "unknown transfer coding";
+    /// A head over `head_bytes_max`.
+    HeadTooLarge, "head_too_large", 0, 431, "request head too large";
+    /// More than `headers_max` header lines.
+    TooManyHeaders, "too_many_headers", 0, 431, "too many header fields";
+    /// An HTTP version that is not 1.0 or 1.1.
+    BadVersion, "bad_version", 0, 505, "HTTP version not supported";
+    /// No such resource.
+    NotFound, "not_found", 0, 404, "not found";
+    /// The resource exists, the method does not.
+    BadMethod, "bad_method", 0, 405, "method not allowed";
+    /// A channel name outside what is allowed.
+    BadChannel, "bad_channel", 0, 400, "bad channel name";
+    /// A query parameter with a value that means nothing.
+    BadQuery, "bad_query", 0, 400, "bad query parameter";
+    /// An `Expect` other than `100-continue` (RFC 9110 10.1.1).
+    BadExpect, "bad_expect", 0, 417, "unknown expectation";
+    /// An `Origin` outside `--allow-origin`.
+    BadOrigin, "bad_origin", 0, 403, "origin not allowed";
+    /// No or a wrong `--publish-key`.
+    Unauthorized, "unauthorized", 0, 401, "publish key required";
+    // -- handshake
+    /// A plain request for something that wants WebSocket.
+    UpgradeRequired, "upgrade_required", 0, 426, "this is a WebSocket endpoint: upgrade required";
+    /// `Sec-WebSocket-Version` other than 13 (RFC 6455 4.4).
+    WebSocketVersion, "websocket_version", 0, 426, "Sec-WebSocket-Version must be 13";
+    /// No key, two keys, or not 16 bytes of base64 (RFC 6455 4.2.1).
+    BadKey, "bad_key", 0, 400, "Sec-WebSocket-Key must be 16 bytes of base64, once";
+    /// An upgrade with a body, or otherwise contradictory.
+    BadUpgrade, "bad_upgrade", 0, 400, "malformed upgrade request";
+}
+
+impl Reason {
+    /// How many reasons there are.
+    pub const COUNT: usize = Reason::ALL.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_follow_the_list_and_words_are_unique() {
+        let mut words: Vec<_> = Reason::ALL.iter().map(|r| r.word()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::COUNT);
+        for (i, r) in Reason::ALL.iter().enumerate() {
+            assert_eq!(*r as usize, i);
+        }
+    }
+
+    #[test]
+    fn close_reasons_fit_a_control_frame_and_use_codes_that_may_be_sent() {
+        for r in Reason::ALL {
+            assert!(r.text().len() <= 123, "{r:?}");
+            assert!(
+                matches!(r.close_code(), 0 | 1000..=1003 | 1007..=1009 | 1011 | 1013),
+                "{r:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! longwave: a broadcast relay. One message in, every subscriber out.
+//!
+//! A module imports only modules with a smaller layer number (`tests/tidy.rs` holds that):
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 | `limits`, `close`, `mark`, `settings`, `counters` |
+//! | 1 | `wire`, `buf`, `timers` |
+//! | 2 | `ws`, `http` |
+//! | 3 | `hub` |
+//! | 4 | `conn` |
+//! | 5 | `relay` |
+//! | 6 | `net`, `link` |
+//! | 7 | `server` |
+//! | 8 | `config`, `main` |
+
+pub mod close;
+pub mod limits;
+pub mod mark;
+pub mod settings;
+
+pub mod buf;
+pub mod wire;
+
+pub mod http;
+pub mod ws;
+
+pub mod net;
+
+pub mod config;

@@ -1,0 +1,250 @@
+//! Every bound in one place: its default, what it is measured in, and which must be below which.
+//!
+//! Rules: a bound that a person may set is a field of [`Limits`]; one that nobody needs to set is
+//! a `const`. Times are milliseconds, sizes bytes, units last in the name. [`Limits::check`]
+//! refuses combinations that contradict each other; `const` asserts hold the defaults to the same.
+
+/// Header lines in one request head; more: 431.
+pub const HEADERS_MAX: usize = 100;
+/// Bytes of a channel name after percent-decoding; more: 400.
+pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
+/// The scratch buffer of a reactor, and so the most that one read takes.
+pub const SCRATCH_BYTES: usize = 256 * 1024;
+/// Bytes read from one connection in one turn; the rest waits in the reactor's own ready list.
+pub const READ_BYTES_PER_TURN: usize = 512 * 1024;
+/// Bytes offered to one subscriber in one turn, whole messages rounded up.
+pub const SEND_BYTES_PER_TURN: usize = 256 * 1024;
+/// Subscribers written to in one turn, over all channels.
+pub const WRITES_PER_TURN: usize = 2048;
+/// Subscribers of one channel written to before the next channel has its part of the turn.
+pub const WRITES_PER_CHANNEL: usize = 512;
+/// Connections accepted from one listener in one turn.
+pub const ACCEPTS_PER_TURN: usize = 256;
+/// Readiness events taken from the kernel in one turn.
+pub const EVENTS_PER_TURN: usize = 1024;
+/// Messages taken from the mailbox in one turn.
+pub const INBOX_PER_TURN: usize = 1024;
+/// Connections beyond `connections_max` that are answered 503 rather than cut.
+pub const REFUSALS_MAX: usize = 64;
+/// Descriptors kept for listeners, epoll, the waker, logs, the refused and the standard streams.
+pub const DESCRIPTORS_RESERVE: usize = 64 + REFUSALS_MAX;
+/// After EMFILE on accept: try again this much later, or when a connection closes.
+pub const ACCEPT_RETRY_MS: u64 = 100;
+/// Largest segment of a frame log that is pooled; a larger message is a segment of its own.
+pub const SEGMENT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of free segments that the pool keeps for reuse.
+pub const POOL_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Segments given to one vectored send.
+pub const SLICES_MAX: usize = 16;
+
+/// The bounds a person may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Request head, request line included. Over: 431.
+    pub head_bytes_max: usize,
+    /// From accept (or the first byte of a further request) to the complete request. Over: 408.
+    pub head_timeout_ms: u64,
+    /// An HTTP connection between requests. Over: closed.
+    pub idle_timeout_ms: u64,
+    /// One message, over all its fragments. Over: 1009, 413.
+    pub message_bytes_max: usize,
+    /// Connections at once. Over: 503 with Retry-After.
+    pub connections_max: usize,
+    /// Connections at once from one address; 0 is no limit. Over: 429.
+    pub connections_per_address_max: usize,
+    /// Channels at once. Over: 503.
+    pub channels_max: usize,
+    /// A channel without subscribers or messages is forgotten after this.
+    pub channel_linger_ms: u64,
+    /// Whole messages waiting for a blocked subscriber behind the one being written. Over: 1013.
+    pub lag_bytes_max: usize,
+    /// Of one channel's log, not yet offered to subscribers that are not blocked. Over: its
+    /// publishers are not read until fan-out catches up.
+    pub unflushed_bytes_max: usize,
+    /// The kernel's send buffer of one connection; 0 leaves it to the kernel.
+    pub send_buffer_bytes: usize,
+    /// Logs, gathered messages, private output and mailbox together, by capacity. Over: publishers
+    /// wait, then the most lagging subscriber of the largest log is closed with 1013.
+    pub memory_bytes_max: usize,
+    /// Messages waiting in the mailbox of a handle. Over: `publish` returns `Full`.
+    pub mailbox_messages_max: usize,
+    /// Bytes waiting in the mailbox of a handle. Over: `publish` returns `Full`.
+    pub mailbox_bytes_max: usize,
+    /// A WebSocket without a byte from the peer for this long is pinged.
+    pub ping_interval_ms: u64,
+    /// No byte for this long after a ping has left: dropped.
+    pub ping_timeout_ms: u64,
+    /// From our close frame to the end of the TCP connection.
+    pub close_timeout_ms: u64,
+    /// From SIGTERM to exit.
+    pub drain_ms: u64,
+}
+
+/// The default of `message_bytes_max`.
+const MESSAGE_BYTES: usize = 1024 * 1024;
+/// The default of `lag_bytes_max`.
+const LAG_BYTES: usize = 16 * MESSAGE_BYTES;
+/// The default of `unflushed_bytes_max`.
+const UNFLUSHED_BYTES: usize = 4 * MESSAGE_BYTES;
+/// The default of `memory_bytes_max`.
+const MEMORY_BYTES: usize = 1024 * MESSAGE_BYTES;
+
+const _: () = assert!(LAG_BYTES >= MESSAGE_BYTES);
+const _: () = assert!(UNFLUSHED_BYTES >= MESSAGE_BYTES && UNFLUSHED_BYTES <= LAG_BYTES);
+const _: () = assert!(MEMORY_BYTES > 2 * (LAG_BYTES + MESSAGE_BYTES));
+const _: () = assert!(SCRATCH_BYTES <= READ_BYTES_PER_TURN);
+const _: () = assert!(WRITES_PER_CHANNEL <= WRITES_PER_TURN);
+const _: () = assert!(REFUSALS_MAX < DESCRIPTORS_RESERVE);
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head_bytes_max: 16 * 1024,
+            head_timeout_ms: 10_000,
+            idle_timeout_ms: 60_000,
+            message_bytes_max: MESSAGE_BYTES,
+            connections_max: 100_000,
+            connections_per_address_max: 0,
+            channels_max: 100_000,
+            channel_linger_ms: 60_000,
+            lag_bytes_max: LAG_BYTES,
+            unflushed_bytes_max: UNFLUSHED_BYTES,
+            send_buffer_bytes: 128 * 1024,
+            memory_bytes_max: MEMORY_BYTES,
+            mailbox_messages_max: 4096,
+            mailbox_bytes_max: 16 * MESSAGE_BYTES,
+            ping_interval_ms: 25_000,
+            ping_timeout_ms: 20_000,
+            close_timeout_ms: 5_000,
+            drain_ms: 10_000,
+        }
+    }
+}
+
+/// Smallest and largest value of each numeric bound, by its option name.
+pub const RANGES: &[(&str, u64, u64)] = &[
+    ("head_bytes_max", 1024, 1024 * 1024),
+    ("head_timeout", 100, 3_600_000),
+    ("idle_timeout", 100, 86_400_000),
+    ("message_bytes_max", 1, 1 << 30),
+    ("connections_max", 1, 10_000_000),
+    ("connections_per_address_max", 0, 10_000_000),
+    ("channels_max", 1, 100_000_000),
+    ("channel_linger", 0, 86_400_000),
+    ("lag_bytes_max", 1, 1 << 40),
+    ("unflushed_bytes_max", 1, 1 << 40),
+    ("send_buffer", 0, 1 << 30),
+    ("memory_bytes_max", 1024 * 1024, 1 << 50),
+    ("mailbox_messages_max", 1, 100_000_000),
+    ("mailbox_bytes_max", 1, 1 << 40),
+    ("ping_interval", 10, 86_400_000),
+    ("ping_timeout", 10, 86_400_000),
+    ("close_timeout", 10, 3_600_000),
+    ("drain", 0, 86_400_000),
+];
+
+impl Limits {
+    /// Refuses combinations that contradict each other, each with one clear sentence.
+    pub fn check(&self) -> Result<(), String> {
+        let no = |text: String| Err(text);
+        if self.lag_bytes_max < self.message_bytes_max {
+            return no(format!(
+                "lag_bytes_max ({}) is below message_bytes_max ({}): one message would close every slow subscriber",
+                self.lag_bytes_max, self.message_bytes_max
+            ));
+        }
+        if self.unflushed_bytes_max > self.lag_bytes_max {
+            return no(format!(
+                "unflushed_bytes_max ({}) is above lag_bytes_max ({}): subscribers would be closed before publishers are slowed",
+                self.unflushed_bytes_max, self.lag_bytes_max
+            ));
+        }
+        if self.mailbox_bytes_max < self.message_bytes_max {
+            return no(format!(
+                "mailbox_bytes_max ({}) is below message_bytes_max ({})",
+                self.mailbox_bytes_max, self.message_bytes_max
+            ));
+        }
+        let window = self.lag_bytes_max.saturating_add(self.message_bytes_max);
+        if self.memory_bytes_max / 2 < window {
+            return no(format!(
+                "memory_bytes_max ({}) is below twice lag_bytes_max plus message_bytes_max ({window}): one channel could take it all",
+                self.memory_bytes_max
+            ));
+        }
+        if self.connections_per_address_max > self.connections_max {
+            return no(format!(
+                "connections_per_address_max ({}) is above connections_max ({})",
+                self.connections_per_address_max, self.connections_max
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many fragments one message may have: enough for fragments of 16 bytes, and 1024 more.
+    pub const fn fragments_max(&self) -> u32 {
+        let n = 1024 + self.message_bytes_max / 16;
+        if n > u32::MAX as usize {
+            u32::MAX
+        } else {
+            n as u32
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_agree_with_each_other() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn each_contradiction_is_named() {
+        let d = Limits::default;
+        let cases = [
+            (
+                Limits {
+                    lag_bytes_max: 1,
+                    unflushed_bytes_max: 1,
+                    ..d()
+                },
+                "lag_bytes_max",
+            ),
+            (
+                Limits {
+                    unflushed_bytes_max: usize::MAX,
+                    ..d()
+                },
+                "unflushed_bytes_max",
+            ),
+            (
+                Limits {
+                    mailbox_bytes_max: 1,
+                    ..d()
+                },
+                "mailbox_bytes_max",
+            ),
+            (
+                Limits {
+                    memory_bytes_max: 1,
+                    ..d()
+                },
+                "memory_bytes_max",
+            ),
+            (
+                Limits {
+                    connections_per_address_max: usize::MAX,
+                    ..d()
+                },
+                "connections_per_address_max",
+            ),
+        ];
+        for (limits, word) in cases {
+            let error = limits.check().unwrap_err();
+            assert!(error.starts_with(word), "{error}");
+        }
+    }
+}

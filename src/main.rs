@@ -1,0 +1,3 @@
+//! The `longwave` command.
+
+fn main() {}

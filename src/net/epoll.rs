@@ -1,0 +1,1 @@
+//! The network on epoll; the only file that names mio.

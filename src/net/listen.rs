@@ -1,0 +1,1 @@
+//! Listening sockets; the only file that names socket2.

@@ -1,0 +1,42 @@
+//! What the relay was told to do, apart from bounds: whom it lets in and what it offers.
+
+use ipnet::IpNet;
+
+use crate::limits::Limits;
+
+/// Everything the relay is told at start.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Every bound.
+    pub limits: Limits,
+    /// Which `Origin` values are let in.
+    pub origins: Origins,
+    /// Subprotocols that may be chosen; empty: the first one offered.
+    pub subprotocols: Vec<String>,
+    /// Key that HTTP publishing needs (`Authorization: Bearer KEY`).
+    pub publish_key: Option<String>,
+    /// Peers whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Do not serve the page at `/`.
+    pub no_page: bool,
+}
+
+/// Which `Origin` values are let in. A request without `Origin` always is: it is not a browser's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// All of them.
+    #[default]
+    Any,
+    /// Exactly these, compared byte for byte (RFC 6454 7); `null` and `file://` can be named.
+    List(Vec<String>),
+}
+
+impl Origins {
+    /// Whether a request with this `Origin` is let in.
+    pub fn allow(&self, origin: &[u8]) -> bool {
+        match self {
+            Origins::Any => true,
+            Origins::List(list) => list.iter().any(|o| o.as_bytes() == origin),
+        }
+    }
+}

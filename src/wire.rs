@@ -1,0 +1,26 @@
+//! Where a connection's bytes go: the one thing that layers below the network ask of it.
+//!
+//! A slot is the index of a connection in the reactor's slab. A short or refused send means that
+//! the kernel's buffer is full and that an edge will come: nobody tries again before it.
+
+use std::io::IoSlice;
+
+/// What became of a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Everything was taken.
+    All,
+    /// Only so many bytes were taken (0 included); a writable edge will come.
+    Blocked(usize),
+    /// The peer is gone (EPIPE, ECONNRESET …); nothing more can be sent.
+    Gone,
+}
+
+/// Sends on behalf of a slot, never waiting.
+pub trait Wire {
+    /// Sends one contiguous run of bytes. `bytes` is not empty.
+    fn send(&mut self, slot: u32, bytes: &[u8]) -> Sent;
+
+    /// Sends several runs in one call. `slices` is not empty.
+    fn send_vectored(&mut self, slot: u32, slices: &[IoSlice<'_>]) -> Sent;
+}
