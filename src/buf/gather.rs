@@ -1,0 +1,103 @@
+//! One message collected by its connection because it was not whole in one read.
+//!
+//! Rules:
+//! - Room for the longest header is left in front, so that a large message becomes a segment of
+//!   its log without a copy.
+//! - Memory grows with the bytes that came, never with a declared length alone.
+
+/// The longest header that a wire form puts in front of a message.
+pub const HEADER_ROOM: usize = 10;
+
+/// The smallest capacity that is asked for.
+const LEAST: usize = 512;
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Gather {
+    bytes: Vec<u8>,
+}
+
+impl Default for Gather {
+    fn default() -> Gather {
+        Gather { bytes: vec![0; HEADER_ROOM] }
+    }
+}
+
+impl Gather {
+    /// Room for `len` more bytes, to be filled by the caller. `expected`: how many are to come after
+    /// these, `u64::MAX` when nobody said; capacity is at most doubled for their sake.
+    pub fn grow(&mut self, len: usize, expected: u64) -> &mut [u8] {
+        let at = self.bytes.len();
+        let need = at + len;
+        if need > self.bytes.capacity() {
+            let whole = (need as u64).saturating_add(expected).min(usize::MAX as u64) as usize;
+            let ahead = (2 * self.bytes.capacity()).max(LEAST);
+            self.bytes.reserve_exact(whole.min(need.max(ahead)) - at);
+        }
+        self.bytes.resize(need, 0);
+        &mut self.bytes[at..]
+    }
+
+    /// Appends bytes as they are.
+    pub fn extend(&mut self, bytes: &[u8], expected: u64) {
+        self.grow(bytes.len(), expected).copy_from_slice(bytes);
+    }
+
+    /// The message so far.
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[HEADER_ROOM..]
+    }
+
+    /// Bytes of the message so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - HEADER_ROOM
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Memory held.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Puts `header` directly in front of the message; returns the bytes and where it begins.
+    pub fn into_message(mut self, header: &[u8]) -> (Vec<u8>, usize) {
+        let first = HEADER_ROOM - header.len();
+        self.bytes[first..HEADER_ROOM].copy_from_slice(header);
+        (self.bytes, first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capacity_follows_what_came_not_what_was_announced() {
+        let mut g = Gather::default();
+        g.extend(&[1; 100], 1 << 40);
+        assert!(g.capacity() <= 1024, "{}", g.capacity());
+        for _ in 0..100 {
+            g.extend(&[2; 1000], 1 << 40);
+            assert!(g.capacity() <= 2 * g.len() + 1024);
+        }
+    }
+
+    #[test]
+    fn an_announced_message_ends_without_slack() {
+        let mut g = Gather::default();
+        let mut left = 1_000_000u64;
+        while left > 0 {
+            let n = left.min(65_536);
+            left -= n;
+            g.extend(&vec![3; n as usize], left);
+        }
+        assert!(g.capacity() <= 1_000_000 + HEADER_ROOM);
+        let (bytes, first) = g.into_message(b"head");
+        assert_eq!(&bytes[first..first + 5], b"head\x03");
+        assert_eq!(bytes.len() - first, 1_000_004);
+    }
+}
