@@ -1,1 +1,4 @@
 //! Flags, variables and the configuration file.
+
+pub mod units;
+pub mod values;
