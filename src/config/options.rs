@@ -1,0 +1,320 @@
+//! The table of options: one row each, the only place to add one.
+//!
+//! A row gives the flag's name; the file key is the same with underscores, the variable the same
+//! in capitals behind `LONGWAVE_`. `get` and `set` work on texts as the file holds them.
+
+use super::units::Unit;
+use super::values::{self, Bad};
+use super::{Config, LogFormat, logging};
+use crate::limits::{Limits, RANGES};
+use crate::settings::Origins;
+
+/// One option.
+#[derive(Debug)]
+pub struct Opt {
+    /// The flag without its dashes.
+    pub flag: &'static str,
+    /// What kind of value it takes, and where the value goes.
+    pub kind: Kind,
+    /// The heading it stands under.
+    pub heading: &'static str,
+    /// What stands for the value in the help.
+    pub value: &'static str,
+    /// One or two sentences.
+    pub help: &'static str,
+    /// The default in words, where the value alone does not say it; else empty.
+    pub default: &'static str,
+}
+
+/// What kind of value an option takes, and where in [`Config`] it goes.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Kind {
+    /// Any number of texts.
+    List {
+        get: fn(&Config) -> Vec<String>,
+        set: fn(&mut Config, &[String]) -> Result<(), Bad>,
+    },
+    /// One text, or none.
+    Text {
+        get: fn(&Config) -> Option<String>,
+        set: fn(&mut Config, &str) -> Result<(), Bad>,
+    },
+    /// One text, or none, that is never shown.
+    Secret {
+        get: fn(&Config) -> Option<String>,
+        set: fn(&mut Config, &str) -> Result<(), Bad>,
+    },
+    /// Yes or no.
+    Switch {
+        get: fn(&Config) -> bool,
+        set: fn(&mut Config, bool),
+    },
+    /// A number with a range.
+    Bound {
+        unit: Unit,
+        get: fn(&Limits) -> u64,
+        set: fn(&mut Limits, u64),
+    },
+}
+
+const LISTENING: &str = "Listening";
+const ADMISSION: &str = "Who may come in";
+const BOUNDS: &str = "Bounds (sizes as plain bytes or 64KiB, 16MiB, 1GiB)";
+const TIMES: &str = "Times (as 250ms, 10s, 2m, 1h)";
+const LOGGING: &str = "Logging (to standard error)";
+
+/// A row for one field of `Limits`: sizes and counts are `usize`, times are `u64`.
+macro_rules! bound {
+    (Millis $field:ident, $flag:literal, $help:literal) => {
+        Opt {
+            flag: $flag,
+            kind: Kind::Bound { unit: Unit::Millis, get: |l| l.$field, set: |l, n| l.$field = n },
+            heading: TIMES,
+            value: "TIME",
+            help: $help,
+            default: "",
+        }
+    };
+    (Bytes $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
+        bound!(@ Bytes "SIZE" $field, $flag, $help $(, $default)?)
+    };
+    (Count $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
+        bound!(@ Count "N" $field, $flag, $help $(, $default)?)
+    };
+    (@ $unit:ident $value:literal $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
+        Opt {
+            flag: $flag,
+            kind: Kind::Bound {
+                unit: Unit::$unit,
+                get: |l| l.$field as u64,
+                set: |l, n| l.$field = usize::try_from(n).unwrap_or(usize::MAX),
+            },
+            heading: BOUNDS,
+            value: $value,
+            help: $help,
+            default: concat!("" $(, $default)?),
+        }
+    };
+}
+
+/// Every option but `--config` and `--check`, in the order of the help.
+#[rustfmt::skip]
+pub const OPTIONS: &[Opt] = &[
+    Opt {
+        flag: "listen",
+        kind: Kind::List {
+            get: |c| texts(&c.listen),
+            set: |c, list| values::listen(list).map(|found| c.listen = found),
+        },
+        heading: LISTENING,
+        value: "ADDR",
+        help: "Listen on HOST:PORT, [IPV6]:PORT or :PORT (every IPv4 address); port 0 takes a free one. Repeatable",
+        default: "",
+    },
+    Opt {
+        flag: "no-page",
+        kind: Kind::Switch { get: |c| c.settings.no_page, set: |c, on| c.settings.no_page = on },
+        heading: LISTENING,
+        value: "BOOL",
+        help: "Do not serve the page to try it at /",
+        default: "",
+    },
+    Opt {
+        flag: "allow-origin",
+        kind: Kind::List { get: origins, set: set_origins },
+        heading: ADMISSION,
+        value: "ORIGIN",
+        help: "Let in browser pages of this origin only, such as https://chat.example, null or file://; compared exactly. Repeatable",
+        default: "any origin (*)",
+    },
+    Opt {
+        flag: "subprotocol",
+        kind: Kind::List { get: |c| c.settings.subprotocols.clone(), set: set_subprotocols },
+        heading: ADMISSION,
+        value: "NAME",
+        help: "Choose only this WebSocket subprotocol from those a client offers. Repeatable",
+        default: "the first one offered",
+    },
+    Opt {
+        flag: "publish-key",
+        kind: Kind::Secret {
+            get: |c| c.settings.publish_key.clone(),
+            set: |c, text| values::key(text).map(|()| c.settings.publish_key = Some(text.to_owned())),
+        },
+        heading: ADMISSION,
+        value: "KEY",
+        help: "Key that publishing by HTTP needs (Authorization: Bearer KEY). Flags show in process lists: better a variable or the file",
+        default: "none, everyone may publish",
+    },
+    Opt {
+        flag: "trusted-proxy",
+        kind: Kind::List { get: |c| texts(&c.settings.trusted_proxies), set: set_proxies },
+        heading: ADMISSION,
+        value: "CIDR",
+        help: "Believe X-Forwarded-For from peers in this network, such as 10.0.0.0/8 or 127.0.0.1. Repeatable",
+        default: "none",
+    },
+    bound!(Count connections_max, "connections-max", "Connections at once; further ones get 503. The descriptor limit may lower it"),
+    bound!(Count connections_per_address_max, "connections-per-address-max", "Connections at once from one address; further ones get 429", "0, no limit"),
+    bound!(Count channels_max, "channels-max", "Channels at once; a further one is refused with 503"),
+    bound!(Bytes head_bytes_max, "head-bytes-max", "Request line and headers of one request; a larger head gets 431"),
+    bound!(Bytes message_bytes_max, "message-bytes-max", "One message over all its fragments; a larger one is refused with 1009 or 413"),
+    bound!(Bytes lag_bytes_max, "lag-bytes-max", "Messages waiting for a subscriber that takes no more; past it, it is closed with 1013", "16 x message-bytes-max"),
+    bound!(Bytes unflushed_bytes_max, "unflushed-bytes-max", "Messages of one channel not yet offered to its subscribers; past it, publishers wait", "4 x message-bytes-max, at most lag-bytes-max"),
+    bound!(Bytes send_buffer_bytes, "send-buffer", "The kernel's send buffer of one connection; 0 leaves it to the kernel"),
+    bound!(Bytes memory_bytes_max, "memory-bytes-max", "All messages in memory together; near it publishers wait, then the most lagging are closed", "1GiB, or more if lag-bytes-max needs it"),
+    bound!(Count mailbox_messages_max, "mailbox-messages-max", "Messages that another thread has handed over and the relay has not taken yet"),
+    bound!(Bytes mailbox_bytes_max, "mailbox-bytes-max", "Bytes of such messages", "16MiB, or more if message-bytes-max needs it"),
+    bound!(Millis head_timeout_ms, "head-timeout", "From connecting to a complete request; slower ones get 408"),
+    bound!(Millis idle_timeout_ms, "idle-timeout", "An HTTP connection without a further request is closed after this"),
+    bound!(Millis ping_interval_ms, "ping-interval", "A WebSocket peer silent for this long is pinged"),
+    bound!(Millis ping_timeout_ms, "ping-timeout", "And dropped if still silent this long after the ping"),
+    bound!(Millis close_timeout_ms, "close-timeout", "From our close frame to the end of the connection, at most"),
+    bound!(Millis channel_linger_ms, "channel-linger", "A channel without subscribers or messages is forgotten after this"),
+    bound!(Millis drain_ms, "drain", "From SIGTERM or SIGINT to exit, at most"),
+    Opt {
+        flag: "log-format",
+        kind: Kind::Text {
+            get: |c| Some(c.log_format.word().to_owned()),
+            set: |c, text| LogFormat::parse(text).map(|format| c.log_format = format),
+        },
+        heading: LOGGING,
+        value: "FORMAT",
+        help: "human: lines to read; json: one object per line",
+        default: "",
+    },
+    Opt {
+        flag: "log-level",
+        kind: Kind::Text {
+            get: |c| Some(c.log_filter.clone()),
+            set: |c, text| logging::check_filter(text).map(|()| c.log_filter = text.to_owned()),
+        },
+        heading: LOGGING,
+        value: "LEVEL",
+        help: "off, error, warn, info, debug or trace, or TARGET=LEVEL with commas between",
+        default: "RUST_LOG, else info",
+    },
+];
+
+impl Opt {
+    /// The option with this file key.
+    pub fn of_key(key: &str) -> Option<&'static Opt> {
+        OPTIONS.iter().find(|o| o.key() == key)
+    }
+
+    /// Its key in the file.
+    pub fn key(&self) -> String {
+        self.flag.replace('-', "_")
+    }
+
+    /// Its variable.
+    pub fn variable(&self) -> String {
+        variable(self.flag)
+    }
+
+    /// Gives it a value, or several if it is a list.
+    pub fn set(&self, config: &mut Config, list: &[String]) -> Result<(), Bad> {
+        if let Kind::List { set, .. } = self.kind {
+            return set(config, list);
+        }
+        let [text] = list else {
+            return Err(Bad::new(&list.join(","), "is a list", "one value"));
+        };
+        match self.kind {
+            Kind::Text { set, .. } | Kind::Secret { set, .. } => set(config, text),
+            Kind::Switch { set, .. } => values::switch(text).map(|on| set(config, on)),
+            Kind::Bound { unit, set, .. } => self
+                .number(unit, text)
+                .map(|n| set(&mut config.settings.limits, n)),
+            Kind::List { .. } => unreachable!("handled above"),
+        }
+    }
+
+    /// Refuses a value out of its range (one that did not come through [`Opt::set`]).
+    pub fn check(&self, config: &Config) -> Result<(), String> {
+        let Kind::Bound { unit, get, .. } = self.kind else {
+            return Ok(());
+        };
+        let text = unit.show(get(&config.settings.limits));
+        let refuse = |bad: Bad| {
+            format!(
+                "{} {text} {}; allowed: {}",
+                self.key(),
+                bad.problem,
+                bad.allowed
+            )
+        };
+        self.number(unit, &text).map(drop).map_err(refuse)
+    }
+
+    /// Smallest and largest value of a bound.
+    pub fn range(&self) -> Option<(u64, u64)> {
+        let key = self.key();
+        let row = RANGES.iter().find(|(name, ..)| *name == key);
+        row.map(|&(_, least, most)| (least, most))
+    }
+
+    fn number(&self, unit: Unit, text: &str) -> Result<u64, Bad> {
+        let (least, most) = self.range().unwrap_or((0, u64::MAX));
+        let bad = |problem| {
+            let (least, most) = (unit.show(least), unit.show(most));
+            Bad::new(
+                text,
+                problem,
+                format!("{least} to {most}{}", unit.examples()),
+            )
+        };
+        match unit.parse(text) {
+            Ok(n) if n < least => Err(bad("is too small")),
+            Ok(n) if n > most => Err(bad("is too large")),
+            Ok(n) => Ok(n),
+            Err(problem) => Err(bad(problem)),
+        }
+    }
+}
+
+/// The variable of a flag.
+pub fn variable(flag: &str) -> String {
+    format!("LONGWAVE_{}", flag.replace('-', "_").to_uppercase())
+}
+
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(T::to_string).collect()
+}
+
+fn origins(config: &Config) -> Vec<String> {
+    match &config.settings.origins {
+        Origins::Any => vec!["*".to_owned()],
+        Origins::List(list) => list.clone(),
+    }
+}
+
+/// An empty list is refused: it could be meant as "none" as well as "any".
+fn set_origins(config: &mut Config, list: &[String]) -> Result<(), Bad> {
+    if list.is_empty() {
+        return Err(Bad::new(
+            "",
+            "names no origin",
+            "at least one, or * for any",
+        ));
+    }
+    if list == ["*"] {
+        config.settings.origins = Origins::Any;
+        return Ok(());
+    }
+    list.iter().try_for_each(|text| values::origin(text))?;
+    config.settings.origins = Origins::List(list.to_vec());
+    Ok(())
+}
+
+fn set_subprotocols(config: &mut Config, list: &[String]) -> Result<(), Bad> {
+    list.iter().try_for_each(|text| values::token(text))?;
+    config.settings.subprotocols = list.to_vec();
+    Ok(())
+}
+
+fn set_proxies(config: &mut Config, list: &[String]) -> Result<(), Bad> {
+    let networks: Result<_, _> = list.iter().map(|text| values::network(text)).collect();
+    networks.map(|found| config.settings.trusted_proxies = found)
+}
