@@ -1,1 +1,21 @@
 //! WebSocket: frames, masking, UTF-8 and the opening handshake (RFC 6455). Knows nothing of HTTP connections.
+//!
+//! Rules:
+//! - Bytes in, events out: a parser returns an event, "need more", or the peer's violation as a
+//!   [`Reason`](crate::close::Reason). Nothing here waits, owns a socket or asks the time.
+//! - Payloads are borrowed from the input and stay masked, so that whoever stores one unmasks while
+//!   copying: one pass over the bytes ([`unmask_into`]).
+//! - How the input was cut never shows in what comes out.
+
+mod decoder;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod handshake;
+pub mod header;
+pub mod mask;
+pub mod utf8;
+
+pub use decoder::{DecodeLimits, Decoder, Event, TAIL_MAX};
+pub use header::{HEADER_ROOM, Kind, append_close, append_frame, encode_header, header_len};
+pub use mask::{rotate, unmask, unmask_into};
+pub use utf8::Utf8;
