@@ -1,1 +1,70 @@
-//! HTTP/1.1: request heads, bodies and answers (RFC 9110, RFC 9112). Knows nothing of WebSocket.
+//! HTTP/1.1, the server's side: request heads, bodies and answers (RFC 9110, RFC 9112).
+//!
+//! Rules:
+//! - Pure functions and small state machines over byte slices: no socket, no clock, no waiting.
+//! - The order of a request: [`head_end`] until it finds one, [`parse`], then a [`Body`] of the
+//!   request's [`BodyKind`]; what follows the body is the next request.
+//! - Strict where two readers could disagree about where a message ends (request smuggling),
+//!   lenient nowhere that matters. After [`Reason::BadRequest`](crate::close::Reason), a framing or
+//!   a chunk error nothing behind it may be read: [`refusal`] then says `Connection: close`.
+//! - Knows nothing of WebSocket but its name, which the 426 answer must give.
+
+pub mod body;
+pub mod fields;
+pub mod framing;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod head;
+pub mod path;
+pub mod request;
+pub mod response;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::{Body, Piece};
+pub use fields::{has_token, header, header_once};
+pub use framing::BodyKind;
+pub use head::head_end;
+pub use httparse::{EMPTY_HEADER, Header};
+pub use path::{channel_name, query_flag, query_value};
+pub use request::{Request, parse};
+pub use response::{Answer, CONTINUE, Reply, refusal};
+
+/// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
+pub const LEADING_LINES_MAX: usize = 4;
+/// Bytes of extensions on one chunk's size line, from the size to the CRLF; more: 400.
+pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 256;
+/// Bytes of extensions that one body may have beyond as many as it has data; more: 400.
+pub const CHUNK_EXTENSIONS_EXCESS_MAX: u64 = 16 * 1024;
+/// Bytes of a trailer section, its last empty line included; more: 400.
+pub const TRAILER_BYTES_MAX: u32 = 4 * 1024;
+/// Lines of a trailer section, without its last empty line; more: 400.
+pub const TRAILER_LINES_MAX: u32 = 100;
+
+/// Whether a byte may stand in a token (`tchar`, RFC 9110 5.6.2).
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// Whether a byte may stand in a field value (RFC 9110 5.5): no control character but HTAB.
+pub(crate) const fn is_text_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}

@@ -1,0 +1,112 @@
+//! Bodies of fuzz targets: plain functions over bytes, run over a corpus by the tests and over
+//! anything by a fuzzer. They panic when the code is wrong, never for what the bytes are.
+
+use super::{Body, BodyKind, EMPTY_HEADER, LEADING_LINES_MAX, head_end, parse};
+use super::{is_text_byte, is_token_byte, query_flag, query_value};
+use crate::close::Reason;
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, HEADERS_MAX};
+
+/// Inputs are cut at every byte up to this length, and at so many places spread evenly beyond.
+const CUTS_MAX: usize = 512;
+
+/// A head: its end is the same however it comes, and as the naive reading has it; what is parsed
+/// holds what its type promises.
+pub fn fuzz_request(data: &[u8]) {
+    let whole = head_end(data, &mut 0);
+    assert_eq!(whole, naive_head_end(data));
+    let fed = |mut ends: &mut dyn Iterator<Item = usize>| {
+        let mut scanned = 0;
+        (&mut ends).find_map(|n| head_end(&data[..n], &mut scanned))
+    };
+    assert_eq!(fed(&mut (1..=data.len())), whole, "byte by byte");
+    for cut in cuts(data.len()) {
+        let mut ends = [cut, data.len()].into_iter();
+        assert_eq!(fed(&mut ends), whole, "cut at {cut}");
+    }
+    let Some(end) = whole else { return };
+    let mut slots = [EMPTY_HEADER; HEADERS_MAX];
+    let Ok(request) = parse(&data[..end], &mut slots) else {
+        return;
+    };
+    assert!(request.path.starts_with('/') || request.path == "*");
+    assert!(!request.path.contains(['?', ' ', '#']));
+    assert!(request.method.bytes().all(is_token_byte) && !request.method.is_empty());
+    for h in request.headers {
+        assert!(h.name.bytes().all(is_token_byte) && h.value.iter().copied().all(is_text_byte));
+    }
+    assert_ne!(request.body, BodyKind::Length(0));
+    assert!(!(request.expect_continue && request.body == BodyKind::None));
+    fuzz_target(request.path, request.query);
+}
+
+fn fuzz_target(path: &str, query: Option<&str>) {
+    for segment in path.split('/') {
+        if let Ok(name) = super::channel_name(segment) {
+            assert!((1..=CHANNEL_NAME_BYTES_MAX).contains(&name.len()));
+            assert!(!name.chars().any(char::is_control));
+        }
+    }
+    let _ = query_flag(query, "echo");
+    let _ = query_value(query, "last_event_id");
+}
+
+/// A body; the first byte chooses its framing: 0 chunked, else so many bytes.
+pub fn fuzz_body(data: &[u8]) {
+    let Some((&first, input)) = data.split_first() else {
+        return;
+    };
+    let kind = match first {
+        0 => BodyKind::Chunked,
+        n => BodyKind::Length(n.into()),
+    };
+    let whole = collect(kind, [input]);
+    assert_eq!(collect(kind, input.chunks(1)), whole);
+    for cut in cuts(input.len()) {
+        let (a, b) = input.split_at(cut);
+        assert_eq!(collect(kind, [a, b]), whole, "cut at {cut}");
+    }
+}
+
+/// Data, bytes consumed (0 when refused) and how it ended: `None` when more is needed.
+pub type Collected = (Vec<u8>, usize, Option<Result<(), Reason>>);
+
+/// Decodes parts of a body one after the other.
+pub fn collect<'a>(kind: BodyKind, parts: impl IntoIterator<Item = &'a [u8]>) -> Collected {
+    let mut body = Body::new(kind);
+    let (mut data, mut consumed) = (Vec::new(), 0);
+    for mut rest in parts {
+        while !rest.is_empty() && !body.is_done() {
+            let Ok(piece) = body.decode(rest) else {
+                assert_eq!(body.decode(rest), Err(Reason::BadChunk), "refused for good");
+                return (data, 0, Some(Err(Reason::BadChunk)));
+            };
+            assert!(piece.consumed > 0 && piece.data.is_none_or(|d| !d.is_empty()));
+            assert_eq!(piece.done, body.is_done());
+            data.extend_from_slice(piece.data.unwrap_or_default());
+            consumed += piece.consumed;
+            rest = &rest[piece.consumed..];
+        }
+    }
+    (data, consumed, body.is_done().then_some(Ok(())))
+}
+
+fn cuts(len: usize) -> impl Iterator<Item = usize> {
+    (0..=len).step_by(len / CUTS_MAX + 1)
+}
+
+/// The end of a head by reading line by line from the start.
+fn naive_head_end(data: &[u8]) -> Option<usize> {
+    let (mut at, mut empty, mut begun) = (0, 0, false);
+    while let Some(lf) = data[at..].iter().position(|&b| b == b'\n') {
+        let line = &data[at..at + lf];
+        at += lf + 1;
+        if !matches!(line, [] | [b'\r']) {
+            begun = true;
+        } else if begun || empty == LEADING_LINES_MAX {
+            return Some(at);
+        } else {
+            empty += 1;
+        }
+    }
+    None
+}
