@@ -4,10 +4,11 @@
 // SHOTS, a folder for screenshots (default: a fresh temporary one).
 // Everything listens on loopback only, and every wait has an end.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +30,7 @@ export async function freePort() {
   return port;
 }
 
-/** The relay on a port; `kill()` is as sudden as a crash. */
+/** The relay on a port; `kill()` is as sudden as a crash, `freeze()` leaves its connections open and silent. */
 export async function startRelay(port, ...args) {
   const binary = process.env.LONGWAVE_BIN;
   if (!binary) throw new Error("set LONGWAVE_BIN to the server binary");
@@ -38,6 +39,8 @@ export async function startRelay(port, ...args) {
   await answering(`http://127.0.0.1:${port}/healthz`, child);
   return {
     url: `http://127.0.0.1:${port}/`,
+    freeze: () => child.kill("SIGSTOP"),
+    thaw: () => child.kill("SIGCONT"),
     async kill() {
       child.kill("SIGKILL");
       await exited;
@@ -61,20 +64,30 @@ export async function publish(base, channel, body, type = "text/plain") {
   if (!reply.ok) throw new Error(`publish: ${reply.status}`);
 }
 
+/** A key and certificate for 127.0.0.1 that nobody trusts, made by the openssl command. */
+export function selfSigned() {
+  const folder = mkdtempSync(join(tmpdir(), "longwave-tls-"));
+  const [key, cert] = ["key", "cert"].map(name => join(folder, `${name}.pem`));
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"];
+  execFileSync("openssl", ["req", "-x509", ...kind, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  return { key: readFileSync(key), cert: readFileSync(cert) };
+}
+
 /**
- * A reverse proxy that serves the relay under a prefix (`/relay` and `/relay/...`).
+ * A reverse proxy that serves the relay under a prefix (`/relay` and `/relay/...`), over TLS if given a key.
  * `mute()`: what the relay sends on WebSockets is lost from now on. `cut()`: their connections break.
  * `upgrades` counts WebSocket requests.
  */
-export async function startProxy(target, prefix) {
+export async function startProxy(target, prefix, tls) {
   const state = { muted: false, upgrades: 0, sockets: new Set() };
   const strip = url => url.slice(prefix.length).replace(/^\/?/, "/");
-  const server = http.createServer((request, response) => forward(target, strip(request.url), request, response));
+  const answer = (request, response) => forward(target, strip(request.url), request, response);
+  const server = tls ? https.createServer(tls, answer) : http.createServer(answer);
   server.on("upgrade", (request, socket, head) => tunnel(target, strip(request.url), request, socket, head, state));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${server.address().port}${prefix}/`,
+    url: `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}${prefix}/`,
     get upgrades() { return state.upgrades; },
     mute() { state.muted = true; },
     cut() {
