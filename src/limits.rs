@@ -14,6 +14,8 @@ pub const SCRATCH_BYTES: usize = 256 * 1024;
 pub const READ_BYTES_PER_TURN: usize = 512 * 1024;
 /// Bytes offered to one subscriber in one turn, whole messages rounded up.
 pub const SEND_BYTES_PER_TURN: usize = 256 * 1024;
+/// Private output above half of `message_bytes_max`, or above this, stops reading that peer.
+pub const OUT_BYTES_LEAST: usize = 64 * 1024;
 /// Subscribers written to in one turn, over all channels.
 pub const WRITES_PER_TURN: usize = 2048;
 /// Subscribers of one channel written to before the next channel has its part of the turn.
@@ -30,8 +32,6 @@ pub const REFUSALS_MAX: usize = 64;
 pub const DESCRIPTORS_RESERVE: usize = 64 + REFUSALS_MAX;
 /// After EMFILE on accept: try again this much later, or when a connection closes.
 pub const ACCEPT_RETRY_MS: u64 = 100;
-/// Largest segment of a frame log that is pooled; a larger message is a segment of its own.
-pub const SEGMENT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of free segments that the pool keeps for reuse.
 pub const POOL_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments given to one vectored send.
@@ -63,8 +63,8 @@ pub struct Limits {
     pub unflushed_bytes_max: usize,
     /// The kernel's send buffer of one connection; 0 leaves it to the kernel.
     pub send_buffer_bytes: usize,
-    /// Logs, gathered messages, private output and mailbox together, by capacity. Over: publishers
-    /// wait, then the most lagging subscriber of the largest log is closed with 1013.
+    /// Logs, gathered messages, private output and kept input together, by capacity. Over: the most
+    /// lagging subscribers of the largest log, or who holds the most, are closed with 1013.
     pub memory_bytes_max: usize,
     /// Messages waiting in the mailbox of a handle. Over: `publish` returns `Full`.
     pub mailbox_messages_max: usize,

@@ -5,6 +5,22 @@
 
 use std::io::IoSlice;
 
+/// A slot with the generation that tells its users apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token {
+    /// Index into the slab.
+    pub slot: u32,
+    /// Counts the users of that slot.
+    pub generation: u32,
+}
+
+impl Token {
+    /// The token as one number, never 0: generations begin at 1.
+    pub fn number(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot)
+    }
+}
+
 /// What became of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {

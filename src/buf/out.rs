@@ -30,6 +30,13 @@ impl Out {
         &mut self.bytes
     }
 
+    /// Takes over bytes from `first` on. Only while empty.
+    pub fn adopt(&mut self, bytes: Vec<u8>, first: usize) {
+        assert!(self.is_empty(), "private output not empty");
+        self.bytes = bytes;
+        self.sent = first;
+    }
+
     /// Puts bytes in front of everything. Only while nothing of it has been sent.
     pub fn push_front(&mut self, front: &[u8]) {
         assert!(!self.begun(), "private output already begun");

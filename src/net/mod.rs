@@ -8,22 +8,15 @@
 //! - `accept`, `recv` and `send` never wait and never return for EINTR.
 //! - A slot belongs to a connection from `accept` to `close`.
 
+pub mod descriptors;
 pub mod epoll;
 pub mod listen;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use crate::wire::Token;
 use crate::wire::Wire;
-
-/// A slot with the generation that tells its users apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Token {
-    /// Index into the slab.
-    pub slot: u32,
-    /// Counts the users of that slot.
-    pub generation: u32,
-}
 
 /// One readiness event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

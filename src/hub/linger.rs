@@ -1,0 +1,71 @@
+//! Forgetting channels: a while after the last subscriber and message, not before.
+//!
+//! The wait is the same for all, so a queue in order of time is enough. A channel is in it at most
+//! once; a channel found in use is dropped from it and comes back when it is idle again.
+
+use super::Hub;
+use crate::mark::{mark, planted};
+
+/// A channel that may be forgotten at `due`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    due: u64,
+    channel: u32,
+    generation: u32,
+}
+
+impl Hub {
+    /// Notes that a channel was used, and queues it when nobody is left.
+    pub(super) fn note_idle(&mut self, channel: u32, now: u64) {
+        let due = now.saturating_add(self.limits.linger_ms);
+        let c = &mut self.channels[channel as usize];
+        c.used_ms = now;
+        if c.members.is_empty() && !c.lingering {
+            c.lingering = true;
+            self.linger.push_back(Entry { due, channel, generation: c.generation });
+        }
+    }
+
+    /// When a channel is next to be looked at.
+    pub fn next_linger(&self) -> Option<u64> {
+        self.linger.front().map(|e| e.due)
+    }
+
+    /// Forgets the channels whose time has come.
+    pub fn expire(&mut self, now: u64) {
+        while let Some(&entry) = self.linger.front().filter(|e| e.due <= now) {
+            self.linger.pop_front();
+            self.look_at(entry, now);
+        }
+    }
+
+    fn look_at(&mut self, entry: Entry, now: u64) {
+        let Some(c) = self.channels.get_mut(entry.channel as usize) else { return };
+        if c.generation != entry.generation {
+            return;
+        }
+        c.lingering = false;
+        let due = c.used_ms.saturating_add(self.limits.linger_ms);
+        if !c.members.is_empty() && !planted("forget_channel_in_use") {
+            return;
+        }
+        if due > now {
+            mark("linger_renewed");
+            c.lingering = true;
+            self.linger.push_back(Entry { due, ..entry });
+        } else if !c.dirty && c.waiting.is_empty() {
+            self.forget(entry.channel);
+        } else {
+            // Its last bytes are being swept: look again in a while.
+            c.lingering = true;
+            self.linger.push_back(Entry { due: now.saturating_add(1), ..entry });
+        }
+    }
+
+    fn forget(&mut self, channel: u32) {
+        mark("channel_forgotten");
+        let mut c = self.channels.remove(channel as usize);
+        c.log.cut(c.log.end(), &mut self.pool);
+        self.names.remove(&c.name);
+    }
+}

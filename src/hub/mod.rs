@@ -1,0 +1,219 @@
+//! Channels, their members and logs. Knows slots and bytes, never connections.
+//!
+//! Rules:
+//! - A message is appended once per channel; a member is a cursor into the log.
+//! - `start <= cursor <= end` for every member. Nobody's bytes are cut before it has them, or has
+//!   been told to go.
+//! - A member that is `BEHIND` is left out of the sweep; whoever holds the connection pushes it
+//!   and releases it once it has caught up.
+//! - What the hub wants of a connection it puts into a list of [`Report`]s; it calls nobody.
+
+mod channel;
+mod linger;
+mod submit;
+mod sweep;
+
+use std::collections::{HashMap, VecDeque};
+
+use slab::Slab;
+
+use crate::buf::Pool;
+use crate::close::Reason;
+use crate::wire::Token;
+use channel::{Channel, Member};
+
+pub use submit::{Body, Message, Sender, Submitted};
+pub use sweep::{Progress, Report};
+
+const _: () = assert!(crate::ws::HEADER_ROOM == crate::buf::HEADER_ROOM);
+
+/// Where a connection stands: a member of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which channel.
+    pub channel: u32,
+    /// Which of its members; changes when others leave.
+    pub member: u32,
+}
+
+/// Bounds the hub keeps; see `limits`.
+#[derive(Debug, Clone, Copy)]
+pub struct HubLimits {
+    /// Channels at once.
+    pub channels_max: usize,
+    /// See `Limits::lag_bytes_max`.
+    pub lag_bytes_max: u64,
+    /// See `Limits::unflushed_bytes_max`.
+    pub unflushed_bytes_max: u64,
+    /// See `Limits::channel_linger_ms`.
+    pub linger_ms: u64,
+}
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Hub {
+    channels: Slab<Channel>,
+    names: HashMap<Box<str>, u32>,
+    pool: Pool,
+    dirty: VecDeque<u32>,
+    linger: VecDeque<linger::Entry>,
+    generation: u32,
+    /// Id of the newest message, over all channels.
+    sequence: u64,
+    limits: HubLimits,
+}
+
+/// Members that a leave has moved: slot and new index.
+pub type Moves = [Option<(u32, u32)>; 2];
+
+impl Hub {
+    /// A hub without channels.
+    pub fn new(limits: HubLimits) -> Hub {
+        Hub {
+            channels: Slab::new(),
+            names: HashMap::new(),
+            pool: Pool::default(),
+            dirty: VecDeque::new(),
+            linger: VecDeque::new(),
+            generation: 0,
+            sequence: 0,
+            limits,
+        }
+    }
+
+    /// How many channels exist.
+    pub fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// How many members all channels have together.
+    pub fn members(&self) -> usize {
+        self.channels.iter().map(|(_, c)| c.members.len()).sum()
+    }
+
+    /// Bytes of all logs, by capacity, and bytes kept for reuse.
+    pub fn log_bytes(&self) -> (usize, usize) {
+        (self.pool.used_bytes(), self.pool.free_bytes())
+    }
+
+    /// The channel of this name.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
+    /// How many members the channel of this name has.
+    pub fn subscribers(&self, name: &str) -> usize {
+        self.names.get(name).map_or(0, |&id| self.channels[id as usize].members.len())
+    }
+
+    /// The channel of this name, made if need be.
+    pub fn open(&mut self, name: &str, now: u64) -> Result<u32, Reason> {
+        if let Some(&id) = self.names.get(name) {
+            return Ok(id);
+        }
+        if self.channels.len() >= self.limits.channels_max {
+            return Err(Reason::FullChannels);
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let id = self.channels.insert(Channel::new(name.into(), self.generation)) as u32;
+        self.names.insert(name.into(), id);
+        self.note_idle(id, now);
+        Ok(id)
+    }
+
+    /// Makes a connection a member, which hears what is published from now on.
+    pub fn join(&mut self, channel: u32, token: Token) -> Place {
+        let c = &mut self.channels[channel as usize];
+        c.members.push(Member::new(token, c.log.end()));
+        Place { channel, member: c.members.len() as u32 - 1 }
+    }
+
+    /// Ends a membership. The caller notes the moves of others.
+    pub fn leave(&mut self, place: Place, now: u64) -> Moves {
+        let c = &mut self.channels[place.channel as usize];
+        let moves = c.remove(place.member as usize);
+        if c.log.segments() > 0 {
+            self.mark_dirty(place.channel);
+        }
+        self.note_idle(place.channel, now);
+        moves
+    }
+
+    /// Whether publishers of this channel have to wait until fan-out has caught up.
+    pub fn paused(&self, channel: u32) -> bool {
+        self.channels[channel as usize].paused
+    }
+
+    /// Remembers a connection that waits for the channel to resume; it comes back in a report.
+    pub fn await_resume(&mut self, channel: u32, token: Token) {
+        self.channels[channel as usize].waiting.push(token);
+    }
+
+    /// Whether the member has everything.
+    pub fn caught_up(&self, place: Place) -> bool {
+        let c = &self.channels[place.channel as usize];
+        c.members[place.member as usize].cursor == c.log.end()
+    }
+
+    /// Whether the member's cursor is inside a message: nothing else may go out before its rest.
+    pub fn mid_message(&self, place: Place) -> bool {
+        let c = &self.channels[place.channel as usize];
+        !c.log.is_border(c.members[place.member as usize].cursor)
+    }
+
+    /// The rest of the message that the member's cursor is in; empty at a border.
+    pub fn rest_of_message(&self, place: Place) -> Vec<u8> {
+        let c = &self.channels[place.channel as usize];
+        let at = c.members[place.member as usize].cursor;
+        if c.log.is_border(at) {
+            return Vec::new();
+        }
+        let len = c.log.message_end(at).map_or(0, |end| (end - at) as usize);
+        c.log.run_from(at).map_or(Vec::new(), |run| run[..len].to_vec())
+    }
+
+    /// Takes the member out of the sweep; `blocked`: because the kernel takes no more.
+    pub fn hold(&mut self, place: Place, blocked: bool) {
+        let c = &mut self.channels[place.channel as usize];
+        c.hold(place.member as usize, blocked);
+        if c.paused {
+            self.mark_dirty(place.channel);
+        }
+    }
+
+    /// Takes a member that has caught up back into the sweep.
+    pub fn release(&mut self, place: Place) {
+        let c = &mut self.channels[place.channel as usize];
+        c.release(place.member as usize);
+        if c.paused || c.log.segments() > 1 || (c.behind == 0 && c.log.segments() > 0) {
+            self.mark_dirty(place.channel);
+        }
+    }
+
+    /// Whether any channel has something to send.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    fn mark_dirty(&mut self, channel: u32) {
+        let c = &mut self.channels[channel as usize];
+        if !c.dirty {
+            c.dirty = true;
+            self.dirty.push_back(channel);
+        }
+    }
+
+    /// The blocked members that are most behind in the channel with the largest lag: all within an
+    /// eighth of the worst.
+    pub fn most_lagging(&self) -> Vec<u32> {
+        let lags = self.channels.iter().filter_map(|(id, c)| {
+            let blocked = c.members.iter().filter(|m| m.is_blocked());
+            Some((c.log.end() - blocked.map(|m| m.cursor).min()?, id))
+        });
+        let Some((worst, id)) = lags.max() else { return Vec::new() };
+        let c = &self.channels[id];
+        let near = c.members.iter().filter(|m| m.is_blocked() && c.log.end() - m.cursor >= worst / 8 * 7);
+        near.map(|m| m.slot).collect()
+    }
+}
+

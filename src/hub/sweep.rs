@@ -1,0 +1,286 @@
+//! Fan-out: one `send` of shared bytes per member that keeps up, a bounded number per turn.
+
+use super::channel::{Channel, Member, Slowest};
+use super::{Hub, Place};
+use crate::buf::{Log, Slices};
+use crate::counters::Counters;
+use crate::limits::SEND_BYTES_PER_TURN;
+use crate::mark::{mark, planted};
+use crate::wire::{Sent, Token, Wire};
+
+/// How far a member came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It has everything that was asked for.
+    All,
+    /// It has had its part of this turn; more waits.
+    More,
+    /// The kernel takes no more; an edge will come.
+    Blocked,
+    /// The peer is gone.
+    Gone,
+    /// Its cursor is not in the log: a fault of ours.
+    Broken,
+}
+
+/// What the hub wants of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The member in this slot came so far and needs attention; it is already `BEHIND`.
+    Stuck(u32, Progress),
+    /// The member in this slot is more than `lag_bytes_max` behind.
+    Lagged(u32),
+    /// This publisher may go on.
+    Resume(Token),
+}
+
+impl Hub {
+    /// Sweeps at most `visits` members of the channel that has waited longest. Returns how many
+    /// visits that cost (at least 1), or `None` when no channel has anything to send.
+    pub fn sweep<W: Wire>(
+        &mut self,
+        visits: usize,
+        wire: &mut W,
+        counters: &mut Counters,
+        reports: &mut Vec<Report>,
+    ) -> Option<usize> {
+        let id = self.dirty.pop_front()?;
+        let c = &mut self.channels[id as usize];
+        if c.at == 0 {
+            c.mark = c.log.end();
+            c.slowest = Slowest::NONE;
+        } else {
+            mark("sweep_resumed");
+        }
+        let from = c.at;
+        c.visit(visits, wire, counters, reports);
+        let used = c.at - from;
+        let mut done = false;
+        if c.at == c.members.len() {
+            c.at = 0;
+            done = c.mark == c.log.end();
+            self.finish_pass(id, counters, reports);
+        }
+        if done {
+            self.channels[id as usize].dirty = false;
+        } else {
+            self.dirty.push_back(id);
+        }
+        Some(used.max(1))
+    }
+
+    /// A pass is over: cut what nobody needs, find who lags too far, let publishers go on.
+    fn finish_pass(&mut self, id: u32, counters: &mut Counters, reports: &mut Vec<Report>) {
+        let limits = self.limits;
+        let c = &mut self.channels[id as usize];
+        c.offered = c.mark.min(c.slowest.queued).max(c.offered);
+        let needed = c.mark.min(c.slowest.queued).min(c.slowest.blocked);
+        let slack = if planted("cut_one_too_far") { 1 } else { 0 };
+        c.log.cut(needed + slack, &mut self.pool);
+        if c.slowest.blocked < c.log.end().saturating_sub(limits.lag_bytes_max) {
+            c.find_lagging(limits.lag_bytes_max, reports);
+        }
+        if c.paused && c.unflushed() <= limits.unflushed_bytes_max / 2 {
+            c.paused = false;
+            counters.pauses += 1;
+            if planted("publisher_never_resumed") {
+                c.waiting.clear();
+            }
+            reports.extend(c.waiting.drain(..).map(Report::Resume));
+        }
+    }
+
+    /// Sends to one member that is behind, its part of this turn. `to_border`: only the rest of
+    /// the message that its cursor is in.
+    pub fn push<W: Wire>(
+        &mut self,
+        place: Place,
+        to_border: bool,
+        wire: &mut W,
+        counters: &mut Counters,
+    ) -> Progress {
+        let c = &mut self.channels[place.channel as usize];
+        let member = &mut c.members[place.member as usize];
+        let to = if to_border {
+            let Some(end) = c.log.message_end(member.cursor) else { return Progress::Broken };
+            end
+        } else {
+            c.log.end()
+        };
+        advance(member, &c.log, to, wire, counters)
+    }
+}
+
+impl Channel {
+    /// Visits the next `visits` members.
+    fn visit<W: Wire>(
+        &mut self,
+        visits: usize,
+        wire: &mut W,
+        counters: &mut Counters,
+        reports: &mut Vec<Report>,
+    ) {
+        let stop = self.members.len().min(self.at.saturating_add(visits));
+        let end = self.log.end();
+        let mut batch = Batch::default();
+        for member in &mut self.members[self.at..stop] {
+            let progress = if !member.is_plain() {
+                if member.is_behind() {
+                    self.slowest.note(member);
+                    continue;
+                }
+                advance(member, &self.log, end, wire, counters)
+            } else if member.cursor == end {
+                continue;
+            } else {
+                if member.cursor != batch.from {
+                    batch = Batch::new(&self.log, member.cursor);
+                }
+                batch.send(member, &self.log, wire, counters)
+            };
+            if progress != Progress::All {
+                member.set_behind(progress == Progress::Blocked);
+                self.behind += 1;
+                self.slowest.note(member);
+                reports.push(Report::Stuck(member.slot, progress));
+            }
+        }
+        self.at = stop;
+    }
+
+    /// Reports every blocked member with more than `lag_bytes_max` of whole messages waiting
+    /// behind the one being written.
+    fn find_lagging(&self, lag_bytes_max: u64, reports: &mut Vec<Report>) {
+        let end = self.log.end();
+        for member in self.members.iter().filter(|m| m.is_blocked()) {
+            let written = self.log.message_end(member.cursor).unwrap_or(end);
+            if end - written > lag_bytes_max {
+                reports.push(Report::Lagged(member.slot));
+            }
+        }
+    }
+}
+
+/// What members at one cursor are sent, looked up once for all of them.
+#[derive(Default)]
+struct Batch<'a> {
+    from: u64,
+    bytes: usize,
+    messages: u64,
+    /// The bytes, where they are contiguous.
+    run: &'a [u8],
+    /// The bytes, where they are not.
+    slices: Option<Slices<'a>>,
+    /// Whether there is more in the log than this.
+    more: bool,
+}
+
+impl<'a> Batch<'a> {
+    fn new(log: &'a Log, from: u64) -> Batch<'a> {
+        let left = log.end() - from;
+        let run = log.run_from(from).unwrap_or(&[]);
+        let mut batch = Batch { from, run, bytes: run.len(), ..Batch::default() };
+        if (run.len() as u64) < left || run.len() > SEND_BYTES_PER_TURN {
+            batch.slices = log.slices(from, SEND_BYTES_PER_TURN);
+            batch.bytes = batch.slices.as_ref().map_or(0, |s| s.bytes);
+        }
+        batch.more = (batch.bytes as u64) < left;
+        batch.messages = log.messages_between(from, from + batch.bytes as u64);
+        batch
+    }
+
+    #[inline]
+    fn send<W: Wire>(
+        &self,
+        member: &mut Member,
+        log: &Log,
+        wire: &mut W,
+        counters: &mut Counters,
+    ) -> Progress {
+        if self.bytes == 0 {
+            return Progress::Broken;
+        }
+        let sent = match &self.slices {
+            None => wire.send(member.slot, self.run),
+            Some(slices) => wire.send_vectored(member.slot, slices.as_slice()),
+        };
+        if sent != Sent::All {
+            return taken(member, log, sent, counters);
+        }
+        member.cursor += self.bytes as u64;
+        counters.deliveries += self.messages;
+        counters.bytes_out += self.bytes as u64;
+        if self.more { Progress::More } else { Progress::All }
+    }
+}
+
+/// Notes a send that was short or failed.
+#[cold]
+fn taken(member: &mut Member, log: &Log, sent: Sent, counters: &mut Counters) -> Progress {
+    let Sent::Blocked(n) = sent else { return Progress::Gone };
+    let from = member.cursor;
+    member.cursor += n as u64;
+    counters.deliveries += log.messages_between(from, member.cursor);
+    counters.bytes_out += n as u64;
+    if n > 0 && !log.is_border(member.cursor) {
+        mark("partial_frame");
+        if planted("lost_partial_write") {
+            member.cursor = from;
+        }
+        if planted("cursor_off_by_frame") {
+            member.cursor = log.message_end(member.cursor).unwrap_or(from);
+        }
+    }
+    Progress::Blocked
+}
+
+/// Sends to one member up to `to`, skipping what it published itself, its part of this turn.
+fn advance<W: Wire>(
+    member: &mut Member,
+    log: &Log,
+    to: u64,
+    wire: &mut W,
+    counters: &mut Counters,
+) -> Progress {
+    let mut budget = SEND_BYTES_PER_TURN;
+    while member.cursor < to {
+        let until = skip_own(member, log, to);
+        if member.cursor >= to {
+            break;
+        }
+        if budget == 0 {
+            return Progress::More;
+        }
+        let bytes_max = budget.min((until - member.cursor) as usize);
+        let Some(slices) = log.slices(member.cursor, bytes_max) else { return Progress::Broken };
+        let sent = wire.send_vectored(member.slot, slices.as_slice());
+        if sent != Sent::All {
+            return taken(member, log, sent, counters);
+        }
+        let from = member.cursor;
+        member.cursor += slices.bytes as u64;
+        budget -= slices.bytes;
+        counters.deliveries += log.messages_between(from, member.cursor);
+        counters.bytes_out += slices.bytes as u64;
+    }
+    if member.cursor == log.end() {
+        member.set_own(false);
+    }
+    Progress::All
+}
+
+/// Moves the cursor past messages of the member's own; returns where the next of them begins,
+/// or `to`.
+fn skip_own(member: &mut Member, log: &Log, to: u64) -> u64 {
+    while member.has_own() {
+        match log.own_range(member.cursor, member.origin()) {
+            None => member.set_own(false),
+            Some((begin, end)) if begin == member.cursor => {
+                mark("own_range_skipped");
+                member.cursor = end;
+            }
+            Some((begin, _)) => return begin.min(to),
+        }
+    }
+    to
+}
