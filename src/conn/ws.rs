@@ -1,0 +1,103 @@
+//! A WebSocket peer: frames to messages (RFC 6455 5).
+//!
+//! A message that is whole in the input passes through untouched; any other is gathered, unmasked
+//! and checked for UTF-8 as it arrives, so that bad text fails before its end.
+
+use crate::buf::Gather;
+use crate::close::Reason;
+use crate::ws::{self, DecodeLimits, Decoder, Event, Kind, Utf8};
+
+/// What the peer did.
+#[derive(Debug)]
+pub enum WsEvent<'a> {
+    /// A message whole in the input, still masked; text is not checked yet.
+    Whole {
+        /// Text or binary.
+        kind: Kind,
+        /// The masking key.
+        key: [u8; 4],
+        /// The masked bytes.
+        payload: &'a [u8],
+    },
+    /// The end of a gathered message; text is checked.
+    Gathered(Kind, Gather),
+    /// A part of a message was gathered; more is to come.
+    Part,
+    /// A ping, at most 125 bytes, to be answered with the same.
+    Ping(&'a [u8]),
+    /// A pong; that it came is all there is to it.
+    Pong,
+    /// The peer closes, with this code if it gave one.
+    Close(Option<u16>),
+}
+
+/// A message under way.
+#[derive(Debug, Default)]
+struct Collect {
+    gather: Gather,
+    utf8: Utf8,
+}
+
+/// See the top of the file.
+#[derive(Debug, Default)]
+pub struct WsConn {
+    decoder: Decoder,
+    collect: Option<Box<Collect>>,
+}
+
+impl WsConn {
+    /// Decodes one event from the front of `input`; see [`Decoder::decode`] for `hold`.
+    #[inline]
+    pub fn next<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        hold: bool,
+        limits: &DecodeLimits,
+    ) -> Result<(usize, Option<WsEvent<'a>>), Reason> {
+        let (used, event) = self.decoder.decode(input, hold, limits)?;
+        let event = match event {
+            None => return Ok((used, None)),
+            Some(Event::Message { kind, key, payload }) => WsEvent::Whole { kind, key, payload },
+            Some(Event::Part { kind, last, key, payload, frame_left, .. }) => {
+                self.part(kind, last, key, payload, frame_left)?
+            }
+            Some(Event::Ping(payload)) => WsEvent::Ping(payload),
+            Some(Event::Pong(_)) => WsEvent::Pong,
+            Some(Event::Close { code, .. }) => WsEvent::Close(code),
+        };
+        Ok((used, Some(event)))
+    }
+
+    fn part(
+        &mut self,
+        kind: Kind,
+        last: bool,
+        key: [u8; 4],
+        payload: &[u8],
+        frame_left: u64,
+    ) -> Result<WsEvent<'static>, Reason> {
+        let collect = self.collect.get_or_insert_default();
+        let unknown = !last && frame_left == 0;
+        let expected = if unknown { u64::MAX } else { frame_left };
+        let room = collect.gather.grow(payload.len(), expected);
+        ws::unmask_into(room, payload, key);
+        if kind == Kind::Text {
+            collect.utf8.check(collect.gather.payload(), last)?;
+        }
+        if !last {
+            return Ok(WsEvent::Part);
+        }
+        let collect = self.collect.take().unwrap_or_default();
+        Ok(WsEvent::Gathered(kind, collect.gather))
+    }
+
+    /// Memory held by a message under way.
+    pub fn memory(&self) -> usize {
+        self.collect.as_ref().map_or(0, |c| c.gather.capacity())
+    }
+
+    /// Drops what was gathered: nobody will publish it.
+    pub fn forget(&mut self) {
+        self.collect = None;
+    }
+}
