@@ -1,0 +1,77 @@
+//! Connections per address, where that is limited, and whom a proxy speaks for.
+
+use std::net::IpAddr;
+
+use super::Relay;
+use crate::close::Reason;
+use crate::http::Request;
+
+impl Relay {
+    fn addresses_matter(&self) -> bool {
+        self.settings.limits.connections_per_address_max > 0
+    }
+
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        self.settings.trusted_proxies.iter().any(|net| net.contains(&address))
+    }
+
+    /// Notes where a connection comes from. A trusted proxy is not counted: those behind it are.
+    pub(super) fn note_address(&mut self, slot: u32, address: IpAddr) -> Result<(), Reason> {
+        if !self.addresses_matter() {
+            return Ok(());
+        }
+        let address = address.to_canonical();
+        if self.is_trusted(address) {
+            self.peer(slot).address = Some(Box::new(address));
+            return Ok(());
+        }
+        let max = self.settings.limits.connections_per_address_max;
+        let count = self.addresses.entry(address).or_default();
+        if *count >= max {
+            return Err(Reason::FullAddress);
+        }
+        *count += 1;
+        self.peer(slot).address = Some(Box::new(address));
+        Ok(())
+    }
+
+    /// Notes whom a trusted proxy speaks for: the last address in `X-Forwarded-For` that is not a
+    /// trusted proxy itself.
+    pub(super) fn note_forwarded(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+    ) -> Result<(), Reason> {
+        let known = self.peers[slot as usize].address.as_deref().copied();
+        let Some(proxy) = known.filter(|a| self.addresses_matter() && self.is_trusted(*a)) else {
+            return Ok(());
+        };
+        let fields = request.headers.iter().rev();
+        let fields = fields.filter(|h| h.name.eq_ignore_ascii_case("x-forwarded-for"));
+        let hops = fields.filter_map(|h| std::str::from_utf8(h.value).ok());
+        let mut hops = hops.flat_map(|value| value.rsplit(','));
+        let client = hops.find_map(|hop| match hop.trim().parse::<IpAddr>() {
+            Ok(hop) if self.is_trusted(hop.to_canonical()) => None,
+            Ok(hop) => Some(Ok(hop)),
+            // What lies before something that is no address was not said by a proxy of ours.
+            Err(_) => Some(Err(())),
+        });
+        match client {
+            Some(Ok(client)) => self.note_address(slot, client),
+            _ => {
+                self.peer(slot).address = Some(Box::new(proxy));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn forget_address(&mut self, address: Option<Box<IpAddr>>) {
+        let Some(address) = address.filter(|a| !self.is_trusted(**a)) else { return };
+        if let Some(count) = self.addresses.get_mut(&*address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&*address);
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Deadlines: pings for the silent, answers for the slow, an end for those that will not end.
+
+use super::Relay;
+use super::peer::{BLOCKED, PINGED, Phase, WAITING};
+use crate::close::Reason;
+use crate::conn::Conn;
+use crate::http::Reply;
+use crate::mark::mark;
+use crate::timers::NEVER;
+use crate::ws;
+
+impl Relay {
+    /// When something is due next.
+    pub fn next_due(&self) -> Option<u64> {
+        let drain = self.drain.as_ref().map(|d| d.next_look_ms);
+        [self.timers.next(), self.hub.next_linger(), drain].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub fn expire(&mut self, now: u64) {
+        while let Some((time, token)) = self.timers.pop(now) {
+            if !self.is_current(token) || self.peer(token.slot).armed_ms != time {
+                continue;
+            }
+            let interval = self.settings.limits.ping_interval_ms;
+            let peer = self.peer(token.slot);
+            peer.armed_ms = NEVER;
+            if peer.due(interval) <= now {
+                self.expired(token.slot, now);
+            }
+            if self.peer(token.slot).phase != Phase::Doomed {
+                self.arm(token.slot);
+            }
+        }
+        self.hub.expire(now);
+        self.look_at_drain(now);
+    }
+
+    fn expired(&mut self, slot: u32, now: u64) {
+        let peer = self.peer(slot);
+        match (peer.phase, &peer.conn) {
+            (Phase::Doomed, _) => {}
+            (Phase::Open, Conn::Ws(_)) => self.silent(slot, now),
+            (Phase::Open, Conn::Http(http)) => {
+                let resting = http.resting;
+                self.request_late(slot, resting, now);
+            }
+            _ => {
+                mark("close_timeout");
+                let reason = peer.reason;
+                let normal = matches!(reason, Reason::Normal | Reason::Done);
+                // A reset frees at once what the kernel still holds for it.
+                self.doom_with_reset(slot, if normal { Reason::CloseTimeout } else { reason });
+            }
+        }
+    }
+
+    fn request_late(&mut self, slot: u32, resting: bool, now: u64) {
+        if self.give_up_held(slot, Reason::Busy, now) {
+            return;
+        }
+        if resting {
+            return self.finish(slot, Reason::Idle, now);
+        }
+        mark("request_timeout");
+        let Conn::Http(http) = &self.peers[slot as usize].conn else { return };
+        let reply = http.reply_to_upload().unwrap_or_default();
+        self.refuse(slot, Reason::HeadTimeout, Reply { keep_alive: false, ..reply }, now);
+    }
+
+    /// Nothing was heard for `ping_interval`, or nothing since a ping for `ping_timeout`.
+    fn silent(&mut self, slot: u32, now: u64) {
+        let timeout = self.settings.limits.ping_timeout_ms;
+        let peer = &mut self.peers[slot as usize];
+        if peer.is(WAITING) {
+            // It is we who do not read: its clock stands still.
+            peer.heard_ms = now;
+            peer.flags &= !PINGED;
+        } else if !peer.is(PINGED) {
+            peer.flags |= PINGED;
+            peer.due_ms = now.saturating_add(timeout);
+            // Behind a full kernel buffer a ping cannot leave; what the kernel takes is then the
+            // sign of life that is waited for.
+            if !peer.is(BLOCKED) {
+                ws::append_frame(peer.out_tail(), ws::header::opcode::PING, &[]);
+                self.counters.pings += 1;
+                self.queue(slot);
+            }
+        } else if peer.is(BLOCKED) {
+            mark("silent_and_blocked");
+            self.counters.refuse(Reason::Silent);
+            self.doom_with_reset(slot, Reason::Silent);
+        } else {
+            mark("silent");
+            self.counters.refuse(Reason::Silent);
+            self.close_ws(slot, Reason::Silent, now);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Everything that is sent is sent here, once a turn: private output first, then the sweep.
+
+use super::Relay;
+use super::peer::{BLOCKED, FULL_OUT, Phase, QUEUED, WAITING};
+use crate::close::Reason;
+use crate::hub::{Progress, Report};
+use crate::limits::{WRITES_PER_CHANNEL, WRITES_PER_TURN};
+use crate::mark::{mark, planted};
+use crate::wire::{Sent, Wire};
+
+impl Relay {
+    /// Sends what waits, to a bounded number of connections.
+    pub fn flush<W: Wire>(&mut self, wire: &mut W, now: u64) {
+        for _ in 0..self.queued.len().min(WRITES_PER_TURN) {
+            if let Some(slot) = self.queued.pop_front() {
+                self.flush_peer(slot, wire, now);
+            }
+        }
+        let mut left = WRITES_PER_TURN;
+        while left > 0 {
+            let visits = left.min(WRITES_PER_CHANNEL);
+            let Relay { hub, counters, reports, .. } = self;
+            let Some(used) = hub.sweep(visits, wire, counters, reports) else { break };
+            left -= used.min(left);
+            self.act_on_reports(now);
+        }
+    }
+
+    fn act_on_reports(&mut self, now: u64) {
+        let mut reports = std::mem::take(&mut self.reports);
+        for report in reports.drain(..) {
+            match report {
+                Report::Stuck(slot, progress) => self.stuck(slot, progress),
+                Report::Lagged(slot) => {
+                    mark("lag_close");
+                    self.close_ws(slot, Reason::Lagged, now);
+                }
+                Report::Resume(token) => {
+                    if self.is_current(token) {
+                        mark("publisher_resumed");
+                        self.peer(token.slot).flags &= !WAITING;
+                        self.make_ready(token.slot);
+                    }
+                }
+            }
+        }
+        self.reports = reports;
+    }
+
+    /// A subscriber did not get everything; it is out of the sweep already.
+    fn stuck(&mut self, slot: u32, progress: Progress) {
+        match progress {
+            Progress::All => {}
+            Progress::More => self.queue(slot),
+            Progress::Blocked => self.peer(slot).flags |= BLOCKED,
+            Progress::Gone => self.broke(slot),
+            Progress::Broken => self.broken(slot),
+        }
+    }
+
+    /// A cursor outside its log: ours to mend, and no reason to send a wrong byte.
+    fn broken(&mut self, slot: u32) {
+        self.counters.refuse(Reason::Internal);
+        self.doom_with_reset(slot, Reason::Internal);
+    }
+
+    /// There is room to write again.
+    pub fn writable(&mut self, slot: u32, now: u64) {
+        let peer = self.peer(slot);
+        if peer.is(BLOCKED) {
+            peer.flags &= !BLOCKED;
+            // The kernel made room because the peer took something: a sign of life.
+            peer.heard_ms = now;
+            self.queue(slot);
+        }
+    }
+
+    fn flush_peer<W: Wire>(&mut self, slot: u32, wire: &mut W, now: u64) {
+        // A slot may have been freed, and even taken again, since it was queued.
+        let Some(peer) = self.peers.get_mut(slot as usize) else { return };
+        if !peer.is(QUEUED) {
+            return;
+        }
+        peer.flags &= !QUEUED;
+        if peer.phase == Phase::Doomed || peer.is(BLOCKED) {
+            return;
+        }
+        match self.drain_peer(slot, wire) {
+            Progress::All => self.flushed(slot, now),
+            Progress::More => {
+                self.hold(slot, false);
+                self.queue(slot);
+            }
+            Progress::Blocked => {
+                self.peer(slot).flags |= BLOCKED;
+                self.hold(slot, true);
+            }
+            Progress::Gone => self.broke(slot),
+            Progress::Broken => self.broken(slot),
+        }
+        self.recount(slot);
+    }
+
+    fn hold(&mut self, slot: u32, blocked: bool) {
+        if let Some(place) = self.peer(slot).place {
+            self.hub.hold(place, blocked);
+        }
+    }
+
+    /// Sends to one connection in the only order there is: the rest of the message that its cursor
+    /// is in, private output, the log.
+    fn drain_peer<W: Wire>(&mut self, slot: u32, wire: &mut W) -> Progress {
+        let Relay { peers, hub, counters, .. } = self;
+        let peer = &mut peers[slot as usize];
+        if let Some(place) = peer.place
+            && peer.out.is_some()
+            && hub.mid_message(place)
+        {
+            mark("private_output_waits_for_border");
+            if !planted("control_inside_frame") {
+                match hub.push(place, true, wire, counters) {
+                    Progress::All => {}
+                    other => return other,
+                }
+            }
+        }
+        while let Some(out) = &mut peer.out {
+            if out.is_empty() {
+                peer.out = None;
+                break;
+            }
+            let sent = wire.send(slot, out.pending());
+            let n = match sent {
+                Sent::All => out.pending().len(),
+                Sent::Blocked(n) => n,
+                Sent::Gone => return Progress::Gone,
+            };
+            counters.bytes_out += n as u64;
+            out.consume(n);
+            if sent != Sent::All {
+                return Progress::Blocked;
+            }
+        }
+        match peer.place {
+            Some(place) => hub.push(place, false, wire, counters),
+            None => Progress::All,
+        }
+    }
+
+    /// The connection has everything.
+    fn flushed(&mut self, slot: u32, now: u64) {
+        let peer = &mut self.peers[slot as usize];
+        if let Some(place) = peer.place {
+            self.hub.release(place);
+        }
+        if peer.phase == Phase::Finishing {
+            return self.finished(slot);
+        }
+        if peer.is(FULL_OUT) {
+            peer.flags &= !FULL_OUT;
+            self.make_ready(slot);
+        }
+        if self.drain.is_some() {
+            self.drain_peer_now(slot, now);
+        }
+    }
+}

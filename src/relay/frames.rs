@@ -1,0 +1,141 @@
+//! What a WebSocket peer sends: messages to its channel, pings to be answered, its close.
+
+use super::Relay;
+use super::peer::{ECHO, Phase};
+use crate::close::Reason;
+use crate::conn::{Conn, WsEvent};
+use crate::hub::{Body, Message, Sender};
+use crate::mark::mark;
+use crate::ws::{self, Kind};
+
+impl Relay {
+    /// Uses frames until one is not whole, or the connection may not be read on. Returns bytes
+    /// used, and whether there is something else to be done with the rest.
+    pub(super) fn ws_input(
+        &mut self,
+        slot: u32,
+        data: &mut [u8],
+        hold: bool,
+        now: u64,
+    ) -> (usize, bool) {
+        let mut at = 0;
+        loop {
+            let peer = &mut self.peers[slot as usize];
+            let Conn::Ws(conn) = &mut peer.conn else { return (at, true) };
+            let (used, event) = match conn.next(&mut data[at..], hold, &self.decode_limits) {
+                Ok(found) => found,
+                Err(reason) => {
+                    self.violated(slot, reason, now);
+                    return (at, true);
+                }
+            };
+            at += used;
+            let Some(event) = event else { return (at, false) };
+            if peer.phase == Phase::Open {
+                if let Err(reason) = self.act(slot, event, now) {
+                    self.violated(slot, reason, now);
+                }
+                if !self.may_read(slot) {
+                    return (at, false);
+                }
+            } else if let WsEvent::Close(code) = event {
+                self.answer_close(slot, code, now);
+            }
+            if self.peers[slot as usize].phase != Phase::Open && at < data.len() {
+                // On its way out: a closing peer is decoded on, any other discarded.
+                if self.peers[slot as usize].phase != Phase::Closing {
+                    return (at, true);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, slot: u32, event: WsEvent<'_>, now: u64) -> Result<(), Reason> {
+        match event {
+            WsEvent::Whole { kind, key, payload } => {
+                self.publish_ws(slot, kind, Body::Masked { payload, key }, now)
+            }
+            WsEvent::Gathered(kind, gather) => {
+                mark("message_gathered");
+                self.publish_ws(slot, kind, Body::Gathered(gather), now)
+            }
+            WsEvent::Ping(payload) => {
+                let pong = ws::header::opcode::PONG;
+                ws::append_frame(self.peer(slot).out_tail(), pong, payload);
+                self.queue(slot);
+                Ok(())
+            }
+            WsEvent::Close(code) => {
+                self.answer_close(slot, code, now);
+                Ok(())
+            }
+            WsEvent::Part | WsEvent::Pong => Ok(()),
+        }
+    }
+
+    fn publish_ws(
+        &mut self,
+        slot: u32,
+        kind: Kind,
+        body: Body<'_>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let len = body.len() as u64;
+        let peer = &self.peers[slot as usize];
+        match peer.place {
+            Some(place) => {
+                let sender = (!peer.is(ECHO)).then_some(Sender(place));
+                self.hub.submit(place.channel, Message { kind, body }, sender, now)?;
+            }
+            None => self.echo(slot, kind, body)?,
+        }
+        self.counters.messages_in += 1;
+        self.counters.message_bytes_in += len;
+        Ok(())
+    }
+
+    /// Sends a message back to where it came from.
+    fn echo(&mut self, slot: u32, kind: Kind, body: Body<'_>) -> Result<(), Reason> {
+        let mut header = [0; ws::HEADER_ROOM];
+        let header_len = ws::encode_header(&mut header, kind.opcode(), body.len());
+        let header = &header[..header_len];
+        let out = self.peer(slot).out.get_or_insert_default();
+        match body {
+            Body::Gathered(gather) if out.is_empty() => {
+                let (bytes, first) = gather.into_message(header);
+                out.adopt(bytes, first);
+            }
+            Body::Gathered(gather) => {
+                out.tail().extend_from_slice(header);
+                out.tail().extend_from_slice(gather.payload());
+            }
+            Body::Plain(payload) => {
+                out.tail().extend_from_slice(header);
+                out.tail().extend_from_slice(payload);
+            }
+            Body::Masked { payload, key } => {
+                let bytes = out.tail();
+                let begin = bytes.len();
+                bytes.extend_from_slice(header);
+                let at = bytes.len();
+                bytes.resize(at + payload.len(), 0);
+                ws::unmask_into(&mut bytes[at..], payload, key);
+                if kind == Kind::Text && !ws::utf8::valid(&bytes[at..]) {
+                    bytes.truncate(begin);
+                    return Err(Reason::BadUtf8);
+                }
+            }
+        }
+        self.queue(slot);
+        Ok(())
+    }
+
+    /// The peer broke the protocol: it is told which rule, and nothing more of it is read.
+    fn violated(&mut self, slot: u32, reason: Reason, now: u64) {
+        self.counters.refuse(reason);
+        match self.peer(slot).phase {
+            Phase::Open => self.close_ws(slot, reason, now),
+            _ => self.answer_close(slot, None, now),
+        }
+    }
+}

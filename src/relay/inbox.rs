@@ -1,0 +1,107 @@
+//! Letters from other threads: publications, questions, and the order to stop.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use super::Relay;
+use crate::hub::{Body, Message};
+use crate::mark::mark;
+use crate::ws::Kind;
+
+/// How to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Finish what is under way, tell everybody, wait up to `drain_ms`.
+    Drain,
+    /// At once.
+    Now,
+}
+
+/// What another thread wants.
+#[derive(Debug)]
+pub enum Letter {
+    /// Publish this.
+    Publish {
+        /// To which channel; a valid name.
+        channel: Box<str>,
+        /// Text, which is UTF-8, or binary.
+        kind: Kind,
+        /// The payload, at most `message_bytes_max`.
+        payload: Arc<[u8]>,
+    },
+    /// How many subscribers has the channel?
+    Count {
+        /// Which channel.
+        channel: Box<str>,
+        /// Where the answer goes.
+        reply: SyncSender<usize>,
+    },
+    /// Stop. Letters before it are dealt with first.
+    Stop(Stop),
+}
+
+impl Letter {
+    /// Payload bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Letter::Publish { payload, .. } => payload.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Relay {
+    /// Whether letters wait for their channel: the mailbox is then left alone.
+    pub fn has_letters(&self) -> bool {
+        !self.letters.is_empty()
+    }
+
+    /// Takes one letter out of the mailbox.
+    pub fn take_letter(&mut self, letter: Letter) {
+        self.letter_bytes += letter.bytes();
+        self.letters.push_back(letter);
+    }
+
+    pub(super) fn letters_can_move(&self) -> bool {
+        match self.letters.front() {
+            Some(Letter::Publish { channel, .. }) => {
+                !self.hub.find(channel).is_some_and(|id| self.hub.paused(id))
+            }
+            other => other.is_some(),
+        }
+    }
+
+    /// Deals with letters in order, up to one whose channel is paused. Returns the order to stop.
+    pub fn read_letters(&mut self, now: u64) -> Option<Stop> {
+        while self.letters_can_move() {
+            let letter = self.letters.pop_front()?;
+            self.letter_bytes -= letter.bytes();
+            match letter {
+                Letter::Publish { channel, kind, payload } => {
+                    self.publish_letter(&channel, kind, &payload, now);
+                }
+                // Nobody may wait for the answer any more: that is no concern of ours.
+                Letter::Count { channel, reply } => {
+                    let _ = reply.try_send(self.hub.subscribers(&channel));
+                }
+                Letter::Stop(stop) => return Some(stop),
+            }
+        }
+        if !self.letters.is_empty() {
+            mark("letter_waits");
+        }
+        None
+    }
+
+    fn publish_letter(&mut self, channel: &str, kind: Kind, payload: &[u8], now: u64) {
+        let message = Message { kind, body: Body::Plain(payload) };
+        let result = self.hub.open(channel, now).and_then(|id| self.hub.submit(id, message, None, now));
+        match result {
+            Ok(_) => {
+                self.counters.messages_in += 1;
+                self.counters.message_bytes_in += payload.len() as u64;
+            }
+            Err(reason) => self.counters.refuse(reason),
+        }
+    }
+}

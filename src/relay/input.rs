@@ -1,0 +1,109 @@
+//! Bytes of one connection on their way in: what is kept, what is used, and when to stop.
+//!
+//! The caller reads into its scratch, behind what `restore` put there, and shows it to `input`.
+//! What `input` leaves is shown again with more behind it, or kept with `keep`.
+
+use super::Relay;
+use super::peer::{BLOCKED, FULL_OUT, PINGED, Phase, READY, WAITING};
+use crate::conn::Conn;
+use crate::limits::OUT_BYTES_LEAST;
+use crate::mark::mark;
+
+impl Relay {
+    /// Begins to read a slot: puts the input it kept into `scratch` and tells how much that is.
+    pub fn restore(&mut self, slot: u32, scratch: &mut [u8], now: u64) -> usize {
+        self.peer(slot).flags &= !READY;
+        self.publish_held(slot, now);
+        let Some(tail) = self.peer(slot).tail.take() else { return 0 };
+        scratch[..tail.len()].copy_from_slice(&tail);
+        tail.len()
+    }
+
+    /// Keeps input until the slot is read again.
+    pub fn keep(&mut self, slot: u32, rest: &[u8], now: u64) {
+        let due = now.saturating_add(self.settings.limits.head_timeout_ms);
+        let peer = self.peer(slot);
+        if peer.phase != Phase::Open && peer.phase != Phase::Closing {
+            peer.tail = None;
+        } else if !rest.is_empty() {
+            peer.tail = Some(Box::new(rest.to_vec()));
+            if let Conn::Http(http) = &mut peer.conn
+                && std::mem::take(&mut http.resting)
+            {
+                peer.due_ms = due;
+                self.arm(slot);
+            }
+        }
+        self.recount(slot);
+    }
+
+    /// Whether the slot may be read now. When not, it is made ready once it may.
+    pub fn may_read(&mut self, slot: u32) -> bool {
+        let out_bytes_max = (self.settings.limits.message_bytes_max / 2).max(OUT_BYTES_LEAST);
+        let peer = &mut self.peers[slot as usize];
+        match peer.phase {
+            Phase::Doomed => return false,
+            Phase::Open => {}
+            _ => return true,
+        }
+        if peer.is(WAITING) {
+            return false;
+        }
+        if peer.out_len() > out_bytes_max {
+            mark("reader_waits_for_output");
+            peer.flags |= FULL_OUT;
+            if !peer.is(BLOCKED) {
+                self.queue(slot);
+            }
+            return false;
+        }
+        if let Some(place) = peer.place
+            && self.hub.paused(place.channel)
+        {
+            mark("publisher_paused");
+            peer.flags |= WAITING;
+            let token = peer.token(slot);
+            self.hub.await_resume(place.channel, token);
+            return false;
+        }
+        true
+    }
+
+    /// Bytes came: a sign of life.
+    pub fn heard(&mut self, slot: u32, bytes: usize, now: u64) {
+        let due = now.saturating_add(self.settings.limits.head_timeout_ms);
+        self.counters.bytes_in += bytes as u64;
+        let peer = &mut self.peers[slot as usize];
+        if bytes == 0 {
+            return;
+        }
+        peer.heard_ms = now;
+        peer.flags &= !PINGED;
+        if let Conn::Http(http) = &mut peer.conn
+            && std::mem::take(&mut http.resting)
+            && peer.phase == Phase::Open
+        {
+            peer.due_ms = due;
+            self.arm(slot);
+        }
+    }
+
+    /// Uses input as far as it goes and tells how much that was. `hold`: more can be read behind
+    /// it at once, so a frame that is not whole may stay.
+    pub fn input(&mut self, slot: u32, data: &mut [u8], hold: bool, now: u64) -> usize {
+        let mut at = 0;
+        while at < data.len() {
+            let peer = &self.peers[slot as usize];
+            let (used, go_on) = match (peer.phase, &peer.conn) {
+                (Phase::Finishing | Phase::Lingering | Phase::Doomed, _) => return data.len(),
+                (_, Conn::Http(_)) => self.http_input(slot, &data[at..], now),
+                (_, Conn::Ws(_)) => self.ws_input(slot, &mut data[at..], hold, now),
+            };
+            at += used;
+            if !go_on {
+                break;
+            }
+        }
+        at
+    }
+}

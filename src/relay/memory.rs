@@ -1,0 +1,68 @@
+//! The memory budget: counted by capacity, kept by closing who holds most.
+
+use super::Relay;
+use super::peer::Phase;
+use crate::close::Reason;
+use crate::conn::Conn;
+use crate::mark::mark;
+
+impl Relay {
+    /// Logs, gathered messages, private output, kept input and letters, by capacity.
+    pub fn memory_bytes(&self) -> usize {
+        self.hub.log_bytes().0 + self.private_bytes + self.letter_bytes
+    }
+
+    /// Counts anew what a connection owns.
+    pub(super) fn recount(&mut self, slot: u32) {
+        let peer = &mut self.peers[slot as usize];
+        let memory = peer.memory();
+        self.private_bytes = self.private_bytes - peer.counted + memory;
+        peer.counted = memory;
+    }
+
+    /// Closes who holds most while there is too much: subscribers that lag most behind the
+    /// largest log, or the connection with the most private memory, whichever sum is larger.
+    pub fn keep_budget(&mut self, now: u64) {
+        if self.memory_bytes() <= self.settings.limits.memory_bytes_max {
+            return;
+        }
+        let lagging = self.hub.most_lagging();
+        if !lagging.is_empty() && self.hub.log_bytes().0 >= self.private_bytes {
+            mark("memory_closes_lagging");
+            for slot in lagging {
+                self.counters.refuse(Reason::Memory);
+                self.close_ws(slot, Reason::Memory, now);
+            }
+        } else {
+            self.close_largest(now);
+        }
+    }
+
+    fn close_largest(&mut self, now: u64) {
+        let open = self.peers.iter().filter(|(_, p)| p.phase != Phase::Doomed);
+        let Some((slot, peer)) = open.max_by_key(|(_, p)| p.counted) else { return };
+        let slot = slot as u32;
+        if peer.counted == 0 {
+            return;
+        }
+        mark("memory_closes_largest");
+        self.counters.refuse(Reason::Memory);
+        let gathers = peer.phase == Phase::Open && peer.conn.memory() > peer.counted / 2;
+        match &peer.conn {
+            Conn::Ws(_) if gathers => self.close_ws(slot, Reason::Memory, now),
+            Conn::Http(http) if gathers => {
+                let reply = http.reply_to_upload().unwrap_or_default();
+                self.give_up_upload(slot);
+                self.refuse(slot, Reason::Memory, crate::http::Reply { keep_alive: false, ..reply }, now);
+            }
+            _ => self.doom_with_reset(slot, Reason::Memory),
+        }
+        self.recount(slot);
+    }
+
+    fn give_up_upload(&mut self, slot: u32) {
+        if let Conn::Http(http) = &mut self.peer(slot).conn {
+            http.forget();
+        }
+    }
+}

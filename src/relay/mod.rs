@@ -1,0 +1,247 @@
+//! Connections and channels together: what arrives on one goes out on the others.
+//!
+//! Rules:
+//! - Everything about a connection happens through its slot; nothing is freed but in
+//!   [`Relay::reap`], the last phase of a turn.
+//! - Appending marks, flushing writes: no send happens while input is being read.
+//! - `private_bytes` is the sum of `Peer::memory`; with the logs it is held to
+//!   `memory_bytes_max`.
+//! - Time is an argument.
+
+mod address;
+mod closing;
+mod drain;
+mod expire;
+mod flush;
+mod frames;
+mod inbox;
+mod input;
+mod memory;
+mod metrics;
+mod peer;
+mod publish;
+mod requests;
+mod routes;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use slab::Slab;
+
+use crate::close::Reason;
+use crate::counters::Counters;
+use crate::hub::{Hub, HubLimits, Report};
+use crate::limits::REFUSALS_MAX;
+use crate::settings::Settings;
+use crate::timers::Timers;
+use crate::wire::Token;
+use crate::ws::DecodeLimits;
+use peer::Peer;
+
+pub use closing::Reaped;
+pub use inbox::{Letter, Stop};
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Relay {
+    peers: Slab<Peer>,
+    hub: Hub,
+    timers: Timers<Token>,
+    settings: Settings,
+    decode_limits: DecodeLimits,
+    counters: Counters,
+    /// Counts connections; never 0 for one of them.
+    generation: u32,
+    /// Slots to be read, although no event will say so.
+    ready: Vec<u32>,
+    /// Slots with something to send.
+    queued: VecDeque<u32>,
+    /// Slots to be reaped.
+    doomed: Vec<u32>,
+    /// Slots whose output has ended: the network is to send a FIN.
+    finished: Vec<u32>,
+    /// What the hub reported; kept for its memory.
+    reports: Vec<Report>,
+    /// Connections per address, where that is limited.
+    addresses: HashMap<IpAddr, usize>,
+    /// See the rules.
+    private_bytes: usize,
+    /// Letters taken from the mailbox that wait for their channel.
+    letters: VecDeque<Letter>,
+    letter_bytes: usize,
+    drain: Option<drain::Drain>,
+}
+
+/// Whether a further connection can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Yes.
+    Free,
+    /// Only to be answered 503.
+    Refuse,
+    /// Not even that.
+    None,
+}
+
+impl Relay {
+    /// A relay without connections.
+    pub fn new(settings: Settings) -> Relay {
+        let limits = &settings.limits;
+        let hub = Hub::new(HubLimits {
+            channels_max: limits.channels_max,
+            lag_bytes_max: limits.lag_bytes_max as u64,
+            unflushed_bytes_max: limits.unflushed_bytes_max as u64,
+            linger_ms: limits.channel_linger_ms,
+        });
+        let decode_limits = DecodeLimits {
+            message_bytes_max: limits.message_bytes_max as u64,
+            fragments_max: limits.fragments_max(),
+        };
+        Relay {
+            peers: Slab::new(),
+            hub,
+            timers: Timers::default(),
+            settings,
+            decode_limits,
+            counters: Counters::default(),
+            generation: 0,
+            ready: Vec::new(),
+            queued: VecDeque::new(),
+            doomed: Vec::new(),
+            finished: Vec::new(),
+            reports: Vec::new(),
+            addresses: HashMap::new(),
+            private_bytes: 0,
+            letters: VecDeque::new(),
+            letter_bytes: 0,
+            drain: None,
+        }
+    }
+
+    /// Whether a further connection can be taken.
+    pub fn room(&self) -> Room {
+        let max = self.settings.limits.connections_max;
+        match self.peers.len() {
+            n if n < max && self.drain.is_none() => Room::Free,
+            n if n < max.saturating_add(REFUSALS_MAX) => Room::Refuse,
+            _ => Room::None,
+        }
+    }
+
+    /// The token that the next connection will have.
+    pub fn next_token(&self) -> Token {
+        let slot = self.peers.vacant_key() as u32;
+        // Generation 0 marks no connection; 24 bits are kept by channel members.
+        let generation = (self.generation + 1) & 0xff_ffff;
+        Token { slot, generation: generation.max(1) }
+    }
+
+    /// A connection was accepted under `next_token`.
+    pub fn accepted(&mut self, address: IpAddr, now: u64) {
+        let room = self.room();
+        let token = self.next_token();
+        self.generation = token.generation;
+        let due = now.saturating_add(self.settings.limits.head_timeout_ms);
+        let slot = self.peers.insert(Peer::new(token.generation, now, due)) as u32;
+        debug_assert_eq!(slot, token.slot);
+        self.counters.accepted += 1;
+        self.arm(slot);
+        if room != Room::Free {
+            let reason = if self.drain.is_some() { Reason::Drain } else { Reason::Full };
+            self.refuse_connection(slot, reason, now);
+        } else if let Err(reason) = self.note_address(slot, address) {
+            self.refuse_connection(slot, reason, now);
+        }
+    }
+
+    /// A connection was accepted with no room even to refuse it.
+    pub fn turned_away(&mut self) {
+        self.counters.accepted += 1;
+        self.counters.refuse(Reason::Full);
+    }
+
+    /// Whether the token names a connection that is still there.
+    pub fn is_current(&self, token: Token) -> bool {
+        self.peers.get(token.slot as usize).is_some_and(|p| p.generation == token.generation)
+    }
+
+    /// Whether there is any connection in this slot.
+    pub fn is_slot(&self, slot: u32) -> bool {
+        self.peers.contains(slot as usize)
+    }
+
+    /// Whether the slot is on the list of those to be read.
+    pub fn is_ready(&self, slot: u32) -> bool {
+        self.peers.get(slot as usize).is_some_and(|p| p.is(peer::READY))
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The channels.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Where the loop counts what only it sees.
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// What the relay was told at start.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The slots that want to be read although no event says so. The caller reads each once.
+    pub fn take_ready(&mut self, into: &mut Vec<u32>) {
+        into.append(&mut self.ready);
+    }
+
+    /// Whether there is work that no event will announce.
+    pub fn is_busy(&self) -> bool {
+        !self.ready.is_empty()
+            || !self.queued.is_empty()
+            || self.hub.is_dirty()
+            || !self.letters.is_empty() && self.letters_can_move()
+    }
+
+    fn peer(&mut self, slot: u32) -> &mut Peer {
+        &mut self.peers[slot as usize]
+    }
+
+    /// Puts a slot on the list of those to be read.
+    pub fn make_ready(&mut self, slot: u32) {
+        let peer = self.peer(slot);
+        if !peer.is(peer::READY) {
+            peer.flags |= peer::READY;
+            self.ready.push(slot);
+        }
+    }
+
+    /// Puts a slot on the list of those to be flushed.
+    fn queue(&mut self, slot: u32) {
+        let peer = self.peer(slot);
+        if !peer.is(peer::QUEUED) {
+            peer.flags |= peer::QUEUED;
+            self.queued.push_back(slot);
+        }
+    }
+
+    /// Sees to it that the peer's timer comes up in time.
+    fn arm(&mut self, slot: u32) {
+        let interval = self.settings.limits.ping_interval_ms;
+        let peer = &mut self.peers[slot as usize];
+        let (due, token) = (peer.due(interval), peer.token(slot));
+        self.timers.arm(&mut peer.armed_ms, due, token);
+    }
+}
+
+const _: () = assert!(size_of::<Peer>() <= 104);

@@ -1,0 +1,139 @@
+//! One connection as the relay keeps it: its protocol, its place in a channel, its deadline.
+//!
+//! At rest a peer is this struct and nothing else; what it needs for a while it owns in a box.
+
+use std::net::IpAddr;
+
+use crate::buf::Out;
+use crate::close::Reason;
+use crate::conn::{Conn, HttpConn};
+use crate::hub::Place;
+use crate::timers::NEVER;
+use crate::wire::Token;
+
+/// How far a connection is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// In use.
+    Open,
+    /// Our close frame is out or on its way; the peer's is awaited (RFC 6455 7.1.2).
+    Closing,
+    /// Private output is flushed, then comes our FIN. Input is discarded.
+    Finishing,
+    /// Our FIN is out; input is discarded until the peer's end of stream.
+    Lingering,
+    /// To be reaped at the end of this turn.
+    Doomed,
+}
+
+/// In the list of slots to read.
+pub const READY: u8 = 1;
+/// In the list of slots to flush.
+pub const QUEUED: u8 = 2;
+/// The kernel takes no more; an edge will come.
+pub const BLOCKED: u8 = 4;
+/// Waits, unread, for its channel to resume.
+pub const WAITING: u8 = 8;
+/// Waits, unread, for its private output to be flushed.
+pub const FULL_OUT: u8 = 16;
+/// A ping is out.
+pub const PINGED: u8 = 32;
+/// Also hears its own messages, or echoes everything.
+pub const ECHO: u8 = 64;
+/// The peer has ended its direction.
+pub const ENDED: u8 = 128;
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Peer {
+    /// Tells the users of the slot apart.
+    pub generation: u32,
+    /// The bits above.
+    pub flags: u8,
+    /// How far it is on its way out.
+    pub phase: Phase,
+    /// Why it ends, once it does.
+    pub reason: Reason,
+    /// The socket is to be reset rather than closed.
+    pub reset: bool,
+    /// What it speaks.
+    pub conn: Conn,
+    /// Its place in a channel.
+    pub place: Option<Place>,
+    /// Private output.
+    pub out: Option<Box<Out>>,
+    /// Input that could not be used yet.
+    pub tail: Option<Box<Vec<u8>>>,
+    /// Where it comes from, where that matters.
+    pub address: Option<Box<IpAddr>>,
+    /// When a sign of life came last.
+    pub heard_ms: u64,
+    /// The deadline of its phase; a WebSocket at rest has another, see [`Peer::due`].
+    pub due_ms: u64,
+    /// Time of its live timer entry.
+    pub armed_ms: u64,
+    /// Memory counted for it so far.
+    pub counted: usize,
+}
+
+impl Peer {
+    /// A connection just accepted.
+    pub fn new(generation: u32, now: u64, due_ms: u64) -> Peer {
+        Peer {
+            generation,
+            flags: 0,
+            phase: Phase::Open,
+            reason: Reason::Done,
+            reset: false,
+            conn: Conn::Http(Box::<HttpConn>::default()),
+            place: None,
+            out: None,
+            tail: None,
+            address: None,
+            heard_ms: now,
+            due_ms,
+            armed_ms: NEVER,
+            counted: 0,
+        }
+    }
+
+    /// Whether a flag is set.
+    pub fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Its token, given its slot.
+    pub fn token(&self, slot: u32) -> Token {
+        Token { slot, generation: self.generation }
+    }
+
+    /// Whether it is an open WebSocket.
+    pub fn is_open_ws(&self) -> bool {
+        self.phase == Phase::Open && matches!(self.conn, Conn::Ws(_))
+    }
+
+    /// When something has to happen unless the peer does something before.
+    pub fn due(&self, ping_interval_ms: u64) -> u64 {
+        if self.is_open_ws() && !self.is(PINGED) {
+            return self.heard_ms.saturating_add(ping_interval_ms);
+        }
+        self.due_ms
+    }
+
+    /// Bytes of private output not yet sent.
+    pub fn out_len(&self) -> usize {
+        self.out.as_ref().map_or(0, |o| o.pending().len())
+    }
+
+    /// Where to append private output.
+    pub fn out_tail(&mut self) -> &mut Vec<u8> {
+        self.out.get_or_insert_default().tail()
+    }
+
+    /// Memory it owns in boxes.
+    pub fn memory(&self) -> usize {
+        let out = self.out.as_ref().map_or(0, |o| o.capacity());
+        let tail = self.tail.as_ref().map_or(0, |t| t.capacity());
+        out + tail + self.conn.memory()
+    }
+}

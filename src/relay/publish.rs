@@ -1,0 +1,73 @@
+//! Messages that come by HTTP: gathered, published, answered; held while their channel is paused.
+
+use super::Relay;
+use super::peer::WAITING;
+use crate::close::Reason;
+use crate::conn::{Conn, Upload};
+use crate::http::Answer;
+use crate::hub::{Body, Message};
+use crate::mark::mark;
+use crate::ws::Kind;
+
+impl Relay {
+    /// A whole message came by POST or PUT.
+    pub(super) fn publish_upload(&mut self, slot: u32, upload: Box<Upload>, now: u64) {
+        let channel = match self.hub.open(&upload.channel, now) {
+            Ok(channel) => channel,
+            Err(reason) => return self.refuse(slot, reason, upload.reply, now),
+        };
+        if self.hub.paused(channel) {
+            mark("upload_held");
+            let peer = &mut self.peers[slot as usize];
+            peer.flags |= WAITING;
+            let token = peer.token(slot);
+            if let Conn::Http(http) = &mut peer.conn {
+                http.held = Some(upload);
+            }
+            return self.hub.await_resume(channel, token);
+        }
+        let Upload { gather, binary, reply, origin, .. } = *upload;
+        let len = gather.len() as u64;
+        // Text where it can be: bytes that are not UTF-8 cannot go out as a text frame.
+        let text = !binary && crate::ws::utf8::valid(gather.payload());
+        let kind = if text { Kind::Text } else { Kind::Binary };
+        let message = Message { kind, body: Body::Gathered(gather) };
+        let submitted = match self.hub.submit(channel, message, None, now) {
+            Ok(submitted) => submitted,
+            Err(reason) => return self.refuse(slot, reason, reply, now),
+        };
+        self.counters.messages_in += 1;
+        self.counters.message_bytes_in += len;
+        let text = format!("active subscribers: {}\r\n", submitted.subscribers);
+        let answer = Answer {
+            status: if submitted.subscribers > 0 { 201 } else { 202 },
+            content_type: "text/plain",
+            body: text.as_bytes(),
+            headers: &[],
+            reply,
+        };
+        self.answer(slot, answer, origin.as_deref(), now);
+    }
+
+    /// Publishes a message that was held, if its channel has resumed.
+    pub(super) fn publish_held(&mut self, slot: u32, now: u64) {
+        let peer = self.peer(slot);
+        if peer.is(WAITING) {
+            return;
+        }
+        let Conn::Http(http) = &mut peer.conn else { return };
+        if let Some(upload) = http.held.take() {
+            self.publish_upload(slot, upload, now);
+        }
+    }
+
+    /// The deadline of a held message has come.
+    pub(super) fn give_up_held(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
+        let Conn::Http(http) = &mut self.peer(slot).conn else { return false };
+        let Some(upload) = http.held.take() else { return false };
+        mark("upload_given_up");
+        self.peer(slot).flags &= !WAITING;
+        self.refuse(slot, reason, upload.reply, now);
+        true
+    }
+}

@@ -1,0 +1,87 @@
+//! What an HTTP peer sends, and how it is answered.
+
+use super::Relay;
+use super::peer::Phase;
+use crate::close::Reason;
+use crate::conn::{Conn, HttpEvent};
+use crate::http::{self, Answer, BodyKind, Reply};
+use crate::limits::HEADERS_MAX;
+
+/// Methods that a channel knows, for `Allow`.
+pub(super) const CHANNEL_METHODS: &str = "GET, POST, PUT, OPTIONS";
+
+impl Relay {
+    /// Uses one event's worth of input. Returns bytes used, and whether to go on with the rest.
+    pub(super) fn http_input(&mut self, slot: u32, data: &[u8], now: u64) -> (usize, bool) {
+        let limits = &self.settings.limits;
+        let (head_bytes_max, message_bytes_max) = (limits.head_bytes_max, limits.message_bytes_max);
+        let Conn::Http(http) = &mut self.peers[slot as usize].conn else { return (0, true) };
+        match http.next(data, head_bytes_max, message_bytes_max) {
+            Err(reason) => {
+                let reply = http.reply_to_upload().unwrap_or_default();
+                self.refuse(slot, reason, Reply { keep_alive: false, ..reply }, now);
+                (0, true)
+            }
+            Ok((used, None)) => (used, false),
+            Ok((used, Some(event))) => {
+                match event {
+                    HttpEvent::Head(head) => self.request(slot, head, now),
+                    HttpEvent::Upload(upload) => self.publish_upload(slot, upload, now),
+                    HttpEvent::Part => {}
+                }
+                (used, self.may_read(slot))
+            }
+        }
+    }
+
+    fn request(&mut self, slot: u32, head: &[u8], now: u64) {
+        let mut slots = [http::EMPTY_HEADER; HEADERS_MAX];
+        match http::parse(head, &mut slots) {
+            Err(reason) => self.refuse(slot, reason, Reply::default(), now),
+            Ok(request) => {
+                let reply = request.reply();
+                // A body that nobody takes would be read as the next request.
+                let bodiless = request.body == BodyKind::None;
+                if let Err(reason) = self.route(slot, &request, now) {
+                    let keep_alive = reply.keep_alive && bodiless;
+                    self.refuse(slot, reason, Reply { keep_alive, ..reply }, now);
+                }
+            }
+        }
+    }
+
+    /// Answers with what a reason says, and ends the connection where that has to be.
+    pub(super) fn refuse(&mut self, slot: u32, reason: Reason, reply: Reply, now: u64) {
+        self.counters.refuse(reason);
+        let reply = Reply { keep_alive: reply.keep_alive && self.drain.is_none(), ..reply };
+        let out = self.peer(slot).out_tail();
+        let stays = http::refusal(reason, reply, CHANNEL_METHODS, out);
+        self.answered(slot, stays, reason, now);
+    }
+
+    /// Answers a request. `origin`: the origin to be let read it.
+    pub(super) fn answer(&mut self, slot: u32, answer: Answer<'_>, origin: Option<&str>, now: u64) {
+        let keep_alive = answer.reply.keep_alive && self.drain.is_none();
+        let reply = Reply { keep_alive, ..answer.reply };
+        let mut headers = answer.headers.to_vec();
+        if let Some(origin) = origin {
+            headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]);
+        }
+        Answer { headers: &headers, reply, ..answer }.append(self.peer(slot).out_tail());
+        self.answered(slot, keep_alive, Reason::Done, now);
+    }
+
+    fn answered(&mut self, slot: u32, stays: bool, reason: Reason, now: u64) {
+        let idle = now.saturating_add(self.settings.limits.idle_timeout_ms);
+        self.queue(slot);
+        if !stays {
+            return self.finish(slot, reason, now);
+        }
+        let peer = self.peer(slot);
+        if let (Phase::Open, Conn::Http(http)) = (peer.phase, &mut peer.conn) {
+            http.resting = true;
+            peer.due_ms = idle;
+            self.arm(slot);
+        }
+    }
+}

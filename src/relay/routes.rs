@@ -1,0 +1,211 @@
+//! Which request means what.
+
+use super::Relay;
+use super::peer::ECHO;
+use super::requests::CHANNEL_METHODS;
+use crate::close::Reason;
+use crate::conn::{Conn, Upload, WsConn};
+use crate::http::{self, Answer, BodyKind, Request};
+use crate::ws;
+
+/// The page to try it: one file, no outside resources.
+const PAGE: &[u8] = include_bytes!("../page/index.html");
+
+impl Relay {
+    /// Does what the request asks for. An error is answered by the caller.
+    pub(super) fn route(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let origin = request.header_once("origin")?;
+        if origin.is_some_and(|o| !self.settings.origins.allow(o)) {
+            return Err(Reason::BadOrigin);
+        }
+        let origin = origin.and_then(|o| std::str::from_utf8(o).ok());
+        match request.path {
+            "/" if !self.settings.no_page => {
+                let headers = [("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff")];
+                let page = plain("text/html; charset=utf-8", PAGE);
+                self.get(slot, request, Answer { headers: &headers, ..page }, origin, now)
+            }
+            "/healthz" => self.get(slot, request, plain(TEXT, b"ok\n"), origin, now),
+            "/readyz" if self.drain.is_some() => Err(Reason::Drain),
+            "/readyz" => self.get(slot, request, plain(TEXT, b"ready\n"), origin, now),
+            "/metrics" => {
+                let text = self.metrics();
+                self.get(slot, request, plain(METRICS, text.as_bytes()), origin, now)
+            }
+            "/echo" => self.upgrade(slot, request, None, now),
+            path => match path.strip_prefix("/channels/") {
+                Some(rest) => self.channel_route(slot, request, rest, origin, now),
+                None => Err(Reason::NotFound),
+            },
+        }
+    }
+
+    fn get(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        answer: Answer<'_>,
+        origin: Option<&str>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        if !matches!(request.method, "GET" | "HEAD") {
+            return Err(Reason::BadMethod);
+        }
+        if request.body != BodyKind::None {
+            return Err(Reason::BadRequest);
+        }
+        self.answer(slot, Answer { reply: request.reply(), ..answer }, origin, now);
+        Ok(())
+    }
+
+    fn channel_route(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        rest: &str,
+        origin: Option<&str>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        if let Some(segment) = rest.strip_suffix("/info") {
+            let name = http::channel_name(segment)?;
+            self.authorize(request)?;
+            let text = format!("{{\"subscribers\":{}}}\n", self.hub.subscribers(&name));
+            let headers = [("Cache-Control", "no-store")];
+            let info = Answer { headers: &headers, ..plain("application/json", text.as_bytes()) };
+            return self.get(slot, request, info, origin, now);
+        }
+        let name = http::channel_name(rest)?;
+        match request.method {
+            "POST" | "PUT" => self.begin_upload(slot, request, &name, origin, now),
+            "OPTIONS" => self.preflight(slot, request, origin, now),
+            _ => self.upgrade(slot, request, Some(&name), now),
+        }
+    }
+
+    fn authorize(&self, request: &Request<'_, '_>) -> Result<(), Reason> {
+        let Some(key) = &self.settings.publish_key else { return Ok(()) };
+        let value = request.header_once("authorization")?.unwrap_or_default();
+        let given = match value.split_at_checked(7) {
+            Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"bearer ") => given,
+            _ => return Err(Reason::Unauthorized),
+        };
+        // The time this takes must not tell how much of a guess was right.
+        let differ = given.iter().zip(key.as_bytes()).fold(0, |d, (a, b)| d | (a ^ b));
+        if given.len() == key.len() && differ == 0 { Ok(()) } else { Err(Reason::Unauthorized) }
+    }
+
+    fn begin_upload(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        name: &str,
+        origin: Option<&str>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        self.authorize(request)?;
+        if self.drain.is_some() {
+            return Err(Reason::Drain);
+        }
+        let max = self.settings.limits.message_bytes_max as u64;
+        if matches!(request.body, BodyKind::Length(n) if n > max) {
+            return Err(Reason::MessageTooBig);
+        }
+        let mut upload = Upload::new(request.body, name, request.reply());
+        let declared = request.header("content-type").unwrap_or_default();
+        upload.binary = is_binary(declared);
+        upload.origin = origin.map(Into::into);
+        if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
+            self.publish_upload(slot, Box::new(upload), now);
+            return Ok(());
+        }
+        if request.expect_continue {
+            self.peer(slot).out_tail().extend_from_slice(http::CONTINUE);
+            self.queue(slot);
+        }
+        if let Conn::Http(http) = &mut self.peer(slot).conn {
+            http.begin(upload);
+        }
+        Ok(())
+    }
+
+    /// Answers a browser that asks whether it may publish from another origin (Fetch, "CORS
+    /// preflight").
+    fn preflight(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        origin: Option<&str>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        if request.body != BodyKind::None {
+            return Err(Reason::BadRequest);
+        }
+        let headers = [
+            ("Allow", CHANNEL_METHODS),
+            ("Access-Control-Allow-Methods", CHANNEL_METHODS),
+            ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+            ("Access-Control-Max-Age", "600"),
+        ];
+        let answer =
+            Answer { status: 204, headers: &headers, reply: request.reply(), ..Answer::default() };
+        self.answer(slot, answer, origin, now);
+        Ok(())
+    }
+
+    /// Makes the connection a WebSocket: on a channel, or an echo.
+    fn upgrade(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        channel: Option<&str>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        if !matches!(request.method, "GET" | "HEAD") {
+            return Err(Reason::BadMethod);
+        }
+        if !ws::handshake::is_upgrade(request.headers) {
+            return Err(Reason::UpgradeRequired);
+        }
+        let subprotocols = &self.settings.subprotocols;
+        let accepted =
+            ws::handshake::check(request.method, request.minor, request.headers, subprotocols)?;
+        let echo = channel.is_none() || http::query_flag(request.query, "echo")?;
+        if self.drain.is_some() {
+            return Err(Reason::Drain);
+        }
+        self.note_forwarded(slot, request)?;
+        let channel = channel.map(|name| self.hub.open(name, now)).transpose()?;
+        let peer = &mut self.peers[slot as usize];
+        ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
+        peer.place = channel.map(|channel| self.hub.join(channel, peer.token(slot)));
+        peer.conn = Conn::Ws(WsConn::default());
+        peer.heard_ms = now;
+        if echo {
+            peer.flags |= ECHO;
+        }
+        self.queue(slot);
+        self.arm(slot);
+        Ok(())
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+fn plain<'a>(content_type: &'a str, body: &'a [u8]) -> Answer<'a> {
+    Answer { status: 200, content_type, body, ..Answer::default() }
+}
+
+/// Media types that are never text.
+fn is_binary(content_type: &[u8]) -> bool {
+    let starts = |prefix: &[u8]| {
+        content_type.len() >= prefix.len()
+            && content_type[..prefix.len()].eq_ignore_ascii_case(prefix)
+    };
+    [&b"application/octet-stream"[..], b"image/", b"audio/", b"video/"].into_iter().any(starts)
+}
