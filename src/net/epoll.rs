@@ -1,1 +1,234 @@
 //! The network on epoll; the only file that names mio.
+//!
+//! Every socket is registered once, edge-triggered, for reading and writing. A short read means
+//! drained, as an edge will come for what arrives later; but an end of stream that came together
+//! with the last bytes has had its edge already, so after one that told of a hang-up it reads on.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll};
+
+use super::listen::{SocketOptions, listen, reset_on_close};
+use super::{Accept, Event, Net, Recv, Token, Waker};
+use crate::limits::EVENTS_PER_TURN;
+use crate::wire::{Sent, Wire};
+
+const WAKE: mio::Token = mio::Token(usize::MAX);
+/// Listeners have the numbers below; connections, with 24 bits of generation, never get there.
+const LISTENERS: usize = usize::MAX / 2 + 1;
+
+#[derive(Debug)]
+struct Socket {
+    stream: TcpStream,
+    /// An event told that the peer ended its direction: a short read is not the end.
+    ended: bool,
+}
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Epoll {
+    poll: Poll,
+    events: Events,
+    listeners: Vec<TcpListener>,
+    sockets: Vec<Option<Socket>>,
+    waker: Arc<mio::Waker>,
+    begun: Instant,
+}
+
+impl Epoll {
+    /// Listens on all of these addresses.
+    ///
+    /// # Errors
+    /// The address that failed, and why.
+    pub fn bind(
+        addresses: &[SocketAddr],
+        options: SocketOptions,
+    ) -> Result<Epoll, (Option<SocketAddr>, io::Error)> {
+        let poll = Poll::new().map_err(|e| (None, e))?;
+        let waker = mio::Waker::new(poll.registry(), WAKE).map_err(|e| (None, e))?;
+        let mut listeners = Vec::new();
+        for (i, &address) in addresses.iter().enumerate() {
+            let bind = || {
+                let mut listener = TcpListener::from_std(listen(address, options)?);
+                let token = mio::Token(LISTENERS + i);
+                poll.registry().register(&mut listener, token, Interest::READABLE)?;
+                Ok(listener)
+            };
+            listeners.push(bind().map_err(|e| (Some(address), e))?);
+        }
+        Ok(Epoll {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            listeners,
+            sockets: Vec::new(),
+            waker: Arc::new(waker),
+            begun: Instant::now(),
+        })
+    }
+
+    /// Where it listens; port 0 has become a number.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|l| l.local_addr().ok()).collect()
+    }
+
+    fn stream(&self, slot: u32) -> Option<&TcpStream> {
+        self.sockets.get(slot as usize)?.as_ref().map(|s| &s.stream)
+    }
+
+    fn note(&mut self, event: &mio::event::Event) -> Event {
+        let number = event.token().0;
+        if event.token() == WAKE {
+            return Event::Wake;
+        }
+        if number >= LISTENERS {
+            return Event::Accept(number - LISTENERS);
+        }
+        let token = Token { slot: number as u32, generation: (number >> 32) as u32 };
+        let hangup = event.is_error() || (event.is_read_closed() && event.is_write_closed());
+        if event.is_read_closed() || hangup {
+            // A stale event only makes this connection read once more than it needs.
+            if let Some(Some(socket)) = self.sockets.get_mut(token.slot as usize) {
+                socket.ended = true;
+            }
+        }
+        let readable = event.is_readable() || event.is_read_closed();
+        Event::Ready { token, readable, writable: event.is_writable(), hangup }
+    }
+}
+
+fn sent(result: io::Result<usize>, len: usize) -> Option<Sent> {
+    match result {
+        Ok(n) if n == len => Some(Sent::All),
+        Ok(n) => Some(Sent::Blocked(n)),
+        Err(e) => match e.kind() {
+            ErrorKind::WouldBlock => Some(Sent::Blocked(0)),
+            ErrorKind::Interrupted => None,
+            _ => Some(Sent::Gone),
+        },
+    }
+}
+
+impl Wire for Epoll {
+    fn send(&mut self, slot: u32, bytes: &[u8]) -> Sent {
+        let Some(mut stream) = self.stream(slot) else { return Sent::Gone };
+        loop {
+            if let Some(sent) = sent(stream.write(bytes), bytes.len()) {
+                return sent;
+            }
+        }
+    }
+
+    fn send_vectored(&mut self, slot: u32, slices: &[IoSlice<'_>]) -> Sent {
+        if let [only] = slices {
+            return self.send(slot, only);
+        }
+        let Some(mut stream) = self.stream(slot) else { return Sent::Gone };
+        let len = slices.iter().map(|s| s.len()).sum();
+        loop {
+            if let Some(sent) = sent(stream.write_vectored(slices), len) {
+                return sent;
+            }
+        }
+    }
+}
+
+impl Net for Epoll {
+    fn wait(&mut self, events: &mut Vec<Event>, timeout_ms: Option<u64>) {
+        match self.poll.poll(&mut self.events, timeout_ms.map(Duration::from_millis)) {
+            Ok(()) => {}
+            Err(e) if e.kind() == ErrorKind::Interrupted => return,
+            Err(e) => panic!("epoll_wait: {e}"),
+        }
+        let found = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        events.extend(found.iter().map(|event| self.note(event)));
+        self.events = found;
+    }
+
+    fn now_ms(&mut self) -> u64 {
+        self.begun.elapsed().as_millis() as u64
+    }
+
+    fn now_us(&mut self) -> u64 {
+        self.begun.elapsed().as_micros() as u64
+    }
+
+    fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    fn accept(&mut self, listener: usize, token: Token) -> Accept {
+        let Some(listener) = self.listeners.get(listener) else { return Accept::Drained };
+        let (mut stream, address) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Accept::Drained,
+            Err(e) if is_exhausted(&e) => return Accept::Exhausted,
+            Err(_) => return Accept::Aborted,
+        };
+        let number = mio::Token(token.number() as usize);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.poll.registry().register(&mut stream, number, interest).is_err() {
+            return Accept::Aborted;
+        }
+        let slot = token.slot as usize;
+        if self.sockets.len() <= slot {
+            self.sockets.resize_with(slot + 1, || None);
+        }
+        self.sockets[slot] = Some(Socket { stream, ended: false });
+        Accept::Open(address.ip())
+    }
+
+    fn stop_listening(&mut self) {
+        self.listeners.clear();
+    }
+
+    fn recv(&mut self, slot: u32, into: &mut [u8]) -> Recv {
+        let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else { return Recv::Gone };
+        loop {
+            return match (&socket.stream).read(into) {
+                Ok(0) => Recv::Eof,
+                Ok(n) if n < into.len() && !socket.ended => Recv::Drained(n),
+                Ok(n) => Recv::More(n),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => Recv::Drained(0),
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => Recv::Gone,
+            };
+        }
+    }
+
+    fn shutdown(&mut self, slot: u32) {
+        if let Some(stream) = self.stream(slot) {
+            // Where it fails the connection is gone, and reading will tell.
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
+    }
+
+    fn close(&mut self, slot: u32) {
+        // Closing the descriptor takes it out of epoll.
+        self.sockets[slot as usize] = None;
+    }
+
+    fn reset(&mut self, slot: u32) {
+        if let Some(stream) = self.stream(slot) {
+            reset_on_close(stream);
+        }
+        self.close(slot);
+    }
+
+    fn waker(&self) -> Waker {
+        let waker = self.waker.clone();
+        Arc::new(move || {
+            // It can only fail when the loop is gone, which its mailbox tells.
+            let _ = waker.wake();
+        })
+    }
+}
+
+/// Out of descriptors or memory: no event will come for what waits in the backlog.
+fn is_exhausted(error: &io::Error) -> bool {
+    // EMFILE, ENFILE, ENOBUFS, ENOMEM as Linux numbers them.
+    matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
+}

@@ -1,0 +1,291 @@
+//! The loop: `wait → note readiness → accept → read → inbox → expire → flush → reap`, and in no
+//! other order. Generic over its network; everything it decides, the relay decides.
+
+use tracing::{info, warn};
+
+use crate::link::{Handle, Inbox};
+use crate::limits::{
+    ACCEPT_RETRY_MS, ACCEPTS_PER_TURN, EVENTS_PER_TURN, INBOX_PER_TURN, READ_BYTES_PER_TURN,
+    SCRATCH_BYTES,
+};
+use crate::mark::{mark, planted};
+use crate::net::{Accept, Event, Net, Recv};
+use crate::relay::{Relay, Room, Stop};
+use crate::settings::Settings;
+
+/// Turns in a row that deadlines may wait for input that came before them.
+const EXPIRE_SKIPS_MAX: u32 = 256;
+
+/// One reactor.
+#[derive(Debug)]
+pub struct Server<N: Net> {
+    net: N,
+    relay: Relay,
+    inbox: Inbox,
+    scratch: Box<[u8]>,
+    events: Vec<Event>,
+    ready: Vec<u32>,
+    finished: Vec<u32>,
+    /// Listeners with connections still to accept: their edge has been taken.
+    backlog: Vec<bool>,
+    /// Accepting failed for want of descriptors: not before then.
+    accept_retry_ms: Option<u64>,
+    /// The mailbox has more than was taken.
+    more_letters: bool,
+    skipped_expires: u32,
+    stopping: bool,
+    now_ms: u64,
+}
+
+impl<N: Net> Server<N> {
+    /// A server on this network.
+    pub fn new(mut net: N, settings: Settings, inbox: Inbox) -> Server<N> {
+        inbox.set_waker(net.waker());
+        let backlog = vec![true; net.listeners()];
+        let now_ms = net.now_ms();
+        Server {
+            net,
+            relay: Relay::new(settings),
+            inbox,
+            scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            events: Vec::with_capacity(EVENTS_PER_TURN),
+            ready: Vec::new(),
+            finished: Vec::new(),
+            backlog,
+            accept_retry_ms: None,
+            more_letters: true,
+            skipped_expires: 0,
+            stopping: false,
+            now_ms,
+        }
+    }
+
+    /// Another thread's way in.
+    pub fn handle(&self) -> Handle {
+        self.inbox.handle()
+    }
+
+    /// Takes turns until the server has stopped.
+    pub fn run(&mut self) {
+        while self.turn() {}
+    }
+
+    /// One turn; false: the server has stopped.
+    pub fn turn(&mut self) -> bool {
+        let timeout = self.timeout();
+        self.events.clear();
+        self.net.wait(&mut self.events, timeout);
+        self.now_ms = self.net.now_ms();
+        let begun_us = self.net.now_us();
+        self.note();
+        self.accept();
+        self.read();
+        if self.read_inbox() == Some(Stop::Now) {
+            return false;
+        }
+        self.expire();
+        self.relay.flush(&mut self.net, self.now_ms);
+        self.relay.keep_budget(self.now_ms);
+        self.reap();
+        let ended_us = self.net.now_us();
+        self.relay.counters_mut().turn(ended_us - begun_us);
+        !(self.stopping && self.relay.is_drained(self.now_ms))
+    }
+
+    /// How long to wait for events: not at all while there is work that none will announce.
+    fn timeout(&self) -> Option<u64> {
+        let accepts = self.accept_retry_ms.is_none() && self.backlog.contains(&true);
+        if accepts || self.more_letters && !self.relay.has_letters() || self.relay.is_busy() {
+            return Some(0);
+        }
+        let due = [self.relay.next_due(), self.accept_retry_ms].into_iter().flatten().min();
+        due.map(|due| due.saturating_sub(self.now_ms))
+    }
+
+    fn note(&mut self) {
+        for event in &self.events {
+            match *event {
+                Event::Accept(listener) => self.backlog[listener] = true,
+                Event::Wake => self.more_letters = true,
+                Event::Ready { token, readable, writable, hangup } => {
+                    if !self.relay.is_current(token) && !planted("reused_slot") {
+                        mark("stale_event");
+                        continue;
+                    }
+                    if !self.relay.is_slot(token.slot) {
+                        continue;
+                    }
+                    if writable {
+                        self.relay.writable(token.slot, self.now_ms);
+                    }
+                    if hangup {
+                        self.relay.hung_up(token.slot);
+                    } else if readable {
+                        self.relay.make_ready(token.slot);
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        if self.accept_retry_ms.is_some_and(|at| self.now_ms < at) {
+            return;
+        }
+        let retried = self.accept_retry_ms.take().is_some();
+        for listener in 0..self.backlog.len() {
+            for _ in 0..ACCEPTS_PER_TURN {
+                if !self.backlog[listener] || !self.accept_one(listener, retried) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Accepts one connection; false: no more from this listener now.
+    fn accept_one(&mut self, listener: usize, retried: bool) -> bool {
+        let (room, token) = (self.relay.room(), self.relay.next_token());
+        match self.net.accept(listener, token) {
+            Accept::Open(_) if room == Room::None => {
+                self.relay.turned_away();
+                self.net.reset(token.slot);
+            }
+            Accept::Open(address) => {
+                if retried {
+                    mark("emfile_recovered");
+                }
+                self.relay.accepted(address, self.now_ms);
+            }
+            Accept::Aborted => {}
+            Accept::Drained => self.backlog[listener] = false,
+            Accept::Exhausted => {
+                mark("emfile");
+                if !retried {
+                    warn!("out of descriptors: accepting waits");
+                }
+                self.relay.counters_mut().accept_exhausted += 1;
+                if planted("emfile_waits_for_edge") {
+                    self.backlog[listener] = false;
+                } else {
+                    self.accept_retry_ms = Some(self.now_ms + ACCEPT_RETRY_MS);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    fn read(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.relay.take_ready(&mut ready);
+        for slot in ready.drain(..) {
+            // Freed, or taken again, or read already since it was listed.
+            if self.relay.is_ready(slot) {
+                self.read_slot(slot);
+            }
+        }
+        self.ready = ready;
+    }
+
+    fn read_slot(&mut self, slot: u32) {
+        let now = self.now_ms;
+        let mut fill = self.relay.restore(slot, &mut self.scratch, now);
+        if fill > 0 {
+            fill = self.parse(slot, fill, true);
+        }
+        let mut budget = READ_BYTES_PER_TURN;
+        while self.relay.may_read(slot) {
+            if fill == self.scratch.len() {
+                fill = self.parse(slot, fill, false);
+                continue;
+            }
+            let got = self.net.recv(slot, &mut self.scratch[fill..]);
+            let (n, more) = match got {
+                Recv::More(n) => (n, true),
+                Recv::Drained(n) => (n, false),
+                Recv::Eof => return self.relay.ended(slot, now),
+                Recv::Gone => return self.relay.broke(slot),
+            };
+            self.relay.heard(slot, n, now);
+            budget = budget.saturating_sub(n);
+            fill = self.parse(slot, fill + n, more && budget > 0);
+            if !more {
+                break;
+            }
+            if budget == 0 {
+                mark("read_budget_spent");
+                if !planted("forgotten_readable") {
+                    self.relay.make_ready(slot);
+                }
+                break;
+            }
+        }
+        if fill > 0 {
+            fill = self.parse(slot, fill, false);
+        }
+        self.relay.keep(slot, &self.scratch[..fill], now);
+    }
+
+    /// Shows input to the relay; what it leaves moves to the front of the scratch.
+    fn parse(&mut self, slot: u32, fill: usize, hold: bool) -> usize {
+        let used = self.relay.input(slot, &mut self.scratch[..fill], hold, self.now_ms);
+        self.scratch.copy_within(used..fill, 0);
+        fill - used
+    }
+
+    fn read_inbox(&mut self) -> Option<Stop> {
+        if self.more_letters && !self.relay.has_letters() {
+            let relay = &mut self.relay;
+            let (more, refused) = self.inbox.take(INBOX_PER_TURN, |letter| relay.take_letter(letter));
+            self.more_letters = more;
+            self.relay.counters_mut().mailbox_full += refused;
+        }
+        let stop = self.relay.read_letters(self.now_ms)?;
+        if stop == Stop::Drain && !self.stopping {
+            info!(connections = self.relay.connections(), "stopping");
+            self.stopping = true;
+            self.net.stop_listening();
+            self.backlog.fill(false);
+            self.relay.begin_drain(self.now_ms);
+        }
+        Some(stop)
+    }
+
+    /// Deadlines. After a long stall input that came in time is read first.
+    fn expire(&mut self) {
+        if self.events.len() >= EVENTS_PER_TURN && self.skipped_expires < EXPIRE_SKIPS_MAX {
+            self.skipped_expires += 1;
+            return;
+        }
+        self.skipped_expires = 0;
+        self.relay.expire(self.now_ms);
+    }
+
+    fn reap(&mut self) {
+        self.relay.take_finished(&mut self.finished);
+        for slot in self.finished.drain(..) {
+            self.net.shutdown(slot);
+        }
+        while let Some(reaped) = self.relay.reap(self.now_ms) {
+            if reaped.reset {
+                self.net.reset(reaped.slot);
+            } else {
+                self.net.close(reaped.slot);
+            }
+            // There is a descriptor again.
+            if let Some(at) = &mut self.accept_retry_ms {
+                *at = self.now_ms;
+            }
+        }
+    }
+
+    /// The network.
+    pub fn net_mut(&mut self) -> &mut N {
+        &mut self.net
+    }
+
+    /// Connections and channels.
+    pub fn relay(&self) -> &Relay {
+        &self.relay
+    }
+}
