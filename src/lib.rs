@@ -15,16 +15,32 @@
 //! | 8 | `config`, `main` |
 
 pub mod close;
+pub mod counters;
 pub mod limits;
 pub mod mark;
 pub mod settings;
 
 pub mod buf;
+pub mod timers;
 pub mod wire;
 
 pub mod http;
 pub mod ws;
 
+pub mod hub;
+
+pub mod conn;
+
+pub mod relay;
+
+pub mod link;
 pub mod net;
 
+pub mod server;
+
 pub mod config;
+pub mod embed;
+
+pub use config::Config;
+pub use embed::{BindError, Server};
+pub use link::{Handle, HandleError};

@@ -3,7 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use longwave::config::{self, Command, Config, logging};
+use longwave::config::{self, Command, logging};
+use longwave::settings::Origins;
+use longwave::{Config, Handle, Server};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 fn main() -> ExitCode {
     match config::command(std::env::args_os(), std::env::vars_os()) {
@@ -32,5 +36,51 @@ fn run(config: Config) -> ExitCode {
     if let Err(line) = logging::init(config.log_format, &config.log_filter) {
         return fail(&line);
     }
-    fail("this build has no server")
+    let mut server = match Server::bind(&config) {
+        Ok(server) => server,
+        Err(error) => return fail(&error.to_string()),
+    };
+    if let Err(error) = stop_on_signals(server.handle()) {
+        return fail(&format!("cannot handle signals: {error}"));
+    }
+    announce(&config, &server);
+    server.run();
+    ExitCode::SUCCESS
+}
+
+/// The first SIGTERM or SIGINT stops in order, a second one at once.
+fn stop_on_signals(handle: Handle) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let watch = move || {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
+            handle.stop();
+        }
+        if let Some(signal) = signals.next() {
+            std::process::exit(128 + signal);
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(watch).map(drop)
+}
+
+/// Says what is served where, and what an operator should know.
+fn announce(config: &Config, server: &Server) {
+    for address in server.addresses() {
+        tracing::info!("listening on http://{address}/");
+    }
+    let (connections, descriptors) = server.connections_max();
+    match descriptors {
+        Some(limit) => tracing::info!(connections, open_files = limit, "room for connections"),
+        None => tracing::info!(connections, "room for connections"),
+    }
+    if config.settings.limits.connections_max > connections {
+        tracing::warn!(
+            configured = config.settings.limits.connections_max,
+            connections,
+            "the limit of open files allows fewer connections than configured"
+        );
+    }
+    if config.settings.origins == Origins::Any {
+        tracing::info!("any origin is let in; --allow-origin restricts that");
+    }
 }
