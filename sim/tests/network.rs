@@ -198,7 +198,7 @@ impl Senders {
 
     fn each(&mut self, kernel: &mut Kernel) {
         for s in self.senders.iter_mut().filter(|s| !s.done) {
-            if self.rng.chance(3) {
+            if kernel.now_ms() < 1300 && self.rng.chance(3) {
                 kernel.client_reset(s.socket);
                 (s.done, s.reset) = (true, true);
                 continue;
@@ -264,7 +264,10 @@ fn run(seed: u64, mistake: Mistake) -> (Option<String>, Vec<u64>, u64) {
     for _ in 0..20_000 {
         echo.turn();
         let out = &echo.net.outside;
-        if out.wrong.is_some() || (out.to_come == 0 && out.senders.iter().all(|s| s.done)) {
+        if echo.net.kernel.now_ms() > 20_000
+            || out.wrong.is_some()
+            || (out.to_come == 0 && out.senders.iter().all(|s| s.done))
+        {
             break;
         }
     }
