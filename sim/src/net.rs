@@ -25,7 +25,14 @@ pub trait Outside {
     /// The server was stopped for a while and wakes now: everybody has done by then what they
     /// would have done meanwhile.
     fn settle(&mut self, kernel: &mut Kernel);
+
+    /// The server sleeps, and for [`CALM_MS`] nothing has happened to anybody.
+    fn calm(&mut self, _kernel: &mut Kernel) {}
 }
+
+/// How long nothing may happen before the run is said to be at rest: less than what lies between
+/// two pings, more than any delay of the network's own.
+pub const CALM_MS: u64 = 40;
 
 /// The network of one run.
 #[derive(Debug)]
@@ -38,8 +45,8 @@ pub struct SimNet<O> {
     pub until_ms: u64,
     /// Waits so far.
     pub waits: u64,
-    /// Nothing happened in the last wait, and nothing was under way.
-    pub slept: bool,
+    /// Since when nothing has happened, in virtual milliseconds.
+    calm_since_ms: u64,
 }
 
 impl<O: Outside> SimNet<O> {
@@ -50,7 +57,7 @@ impl<O: Outside> SimNet<O> {
             outside,
             until_ms: u64::MAX,
             waits: 0,
-            slept: false,
+            calm_since_ms: 0,
         }
     }
 
@@ -66,9 +73,20 @@ impl<O: Outside> SimNet<O> {
             Some(at) if at <= deadline => {
                 self.kernel.advance_to_ms(at);
                 self.outside.act(&mut self.kernel);
+                self.calm_since_ms = self.kernel.now_ms();
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Nothing happens up to `deadline`.
+    fn sleep(&mut self, deadline: u64) {
+        if deadline != u64::MAX {
+            self.kernel.advance_to_ms(deadline);
+        }
+        if self.kernel.now_ms() - self.calm_since_ms >= CALM_MS || deadline == u64::MAX {
+            self.outside.calm(&mut self.kernel);
         }
     }
 
@@ -118,9 +136,10 @@ impl<O: Outside> Net for SimNet<O> {
                 break;
             }
         }
-        self.slept = !self.kernel.has_events();
-        if self.slept && deadline != u64::MAX {
-            self.kernel.advance_to_ms(deadline);
+        if self.kernel.has_events() {
+            self.calm_since_ms = self.kernel.now_ms();
+        } else {
+            self.sleep(deadline);
         }
         self.kernel.take_events(events);
     }

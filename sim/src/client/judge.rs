@@ -291,7 +291,8 @@ impl Client {
         let lost_close = self.closing().is_some() && (excuses.stalled || excuses.late);
         lost_close
             || (self.fin && self.closing().is_none())
-            || (member && (blocked || rules.frugal) && (reset || rules.frugal))
+            || rules.frugal
+            || (member && blocked && reset)
     }
 }
 

@@ -10,7 +10,7 @@ mod speak;
 
 use std::collections::BTreeMap;
 
-use crate::client::{Client, Role, Rules};
+use crate::client::{Client, Ended, Pace, Role, Rules};
 use crate::kernel::Kernel;
 use crate::ledger::{Ledger, View};
 use crate::net::Outside;
@@ -60,6 +60,8 @@ pub struct Crowd {
     next_ms: u64,
     mailbox: Option<Box<dyn Mailbox>>,
     mailed: u32,
+    /// Once nothing happens any more, everything owed must have been given.
+    pub to_rest: bool,
     /// The first thing that was wrong.
     pub failure: Option<String>,
     /// How often each operation was done.
@@ -82,6 +84,7 @@ impl Crowd {
             next_ms: 0,
             mailbox: None,
             mailed: 0,
+            to_rest: false,
             failure: None,
             done: BTreeMap::new(),
         }
@@ -109,17 +112,6 @@ impl Crowd {
         self.left > 0 || self.active.iter().any(|&i| self.clients[i].busy(kernel))
     }
 
-    /// Whether somebody who reads waits for an answer.
-    pub fn waiting(&self) -> bool {
-        self.active.iter().any(|&i| {
-            let c = &self.clients[i];
-            !c.asked.is_empty()
-                || !c.pings.is_empty()
-                || !c.echoes.is_empty()
-                || c.closing().is_some()
-        })
-    }
-
     fn pump(&mut self, kernel: &mut Kernel) {
         for at in 0..self.active.len() {
             let client = &mut self.clients[self.active[at]];
@@ -130,10 +122,47 @@ impl Crowd {
         self.active.retain(|&i| clients[i].ended.is_none());
     }
 
-    /// Nobody is stalled any more.
+    /// Nobody is stalled any more, and nobody takes their time.
     pub fn wake_everybody(&mut self) {
         for &at in &self.active {
             self.clients[at].stalled_until_ms = 0;
+            self.clients[at].outbox.pace = Pace::Whole;
+        }
+    }
+
+    /// The next time nothing happens, everything owed must have been given.
+    pub fn seek_rest(&mut self) {
+        self.wake_everybody();
+        self.to_rest = true;
+    }
+
+    /// All go, each in its own way.
+    pub fn everybody_leaves(&mut self, kernel: &mut Kernel) {
+        for at in self.active.clone() {
+            let speaker = self.clients[at].may_speak();
+            match self.rng.below(3) {
+                0 if speaker => self.say_goodbye(at),
+                1 => self.clients[at].leave(kernel, &mut self.ledger, true),
+                _ => self.clients[at].leave(kernel, &mut self.ledger, false),
+            }
+        }
+    }
+
+    /// The server has gone: those who listened were told so.
+    pub fn check_farewell(&self) -> Result<(), String> {
+        let told = |c: &Client| {
+            c.ended == Some(Ended::Left) || c.joined.is_none() || c.closing().is_some()
+        };
+        match self
+            .clients
+            .iter()
+            .find(|c| c.channel().is_some() && !told(c) && !c.excuses.silent && !c.fin)
+        {
+            Some(c) => Err(format!(
+                "client {} ({:?}) was not told that the server stops",
+                c.id, c.role
+            )),
+            None => Ok(()),
         }
     }
 
@@ -163,7 +192,7 @@ impl Crowd {
 
     fn check_client(&self, c: &Client) -> Result<(), String> {
         let blame = |e: String| format!("client {} ({:?}, {:?}): {e}", c.id, c.role, c.ended);
-        if let (Role::Witness(_), Some(_)) = (c.role, c.ended) {
+        if let (Role::Witness(_), Some(Ended::Closed)) = (c.role, c.ended) {
             return Err(blame("the witness was closed".into()));
         }
         self.check_view(c).map_err(blame)?;
@@ -239,6 +268,13 @@ impl Outside for Crowd {
             if !self.active.iter().any(|&i| self.clients[i].busy(kernel)) {
                 break;
             }
+        }
+    }
+
+    fn calm(&mut self, _: &mut Kernel) {
+        if std::mem::take(&mut self.to_rest) {
+            let verdict = self.check_rest();
+            self.judge(verdict);
         }
     }
 }

@@ -132,7 +132,9 @@ impl Crowd {
     }
 
     fn stall(&mut self, kernel: &mut Kernel) -> bool {
-        let Some(at) = self.somebody(|c| !matches!(c.role, Role::Witness(_))) else {
+        let awake = kernel.now_ms().saturating_sub(2 * self.plan.stall_ms_max);
+        let who = |c: &Client| !matches!(c.role, Role::Witness(_)) && c.stalled_until_ms <= awake;
+        let Some(at) = self.somebody(who) else {
             return false;
         };
         let long = self.rng.chance(30);
