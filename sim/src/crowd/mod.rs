@@ -136,6 +136,12 @@ impl Crowd {
         self.to_rest = true;
     }
 
+    /// The newest client says a few things.
+    pub fn last_speaks(&mut self) {
+        let at = self.clients.len() - 1;
+        (0..3).for_each(|_| self.speak(at));
+    }
+
     /// All go, each in its own way.
     pub fn everybody_leaves(&mut self, kernel: &mut Kernel) {
         for at in self.active.clone() {
