@@ -23,9 +23,9 @@ impl Rng {
         ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
     }
 
-    /// `low` to `high`, both included.
+    /// `low` to `high`, both included; `high` when it is the smaller.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
-        low + self.below((high - low) as u64 + 1) as usize
+        low.min(high) + self.below(high.saturating_sub(low) as u64 + 1) as usize
     }
 
     /// True `per_mille` times in a thousand.

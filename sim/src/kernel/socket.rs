@@ -43,7 +43,7 @@ impl Pipe {
 
     /// Whether there is room enough for the kernel to say so: a third.
     pub fn roomy(&self) -> bool {
-        self.room() * 3 >= self.cap
+        self.room() >= self.cap / 3
     }
 
     /// Whether it takes whatever comes.
