@@ -3,8 +3,9 @@
 use crate::close::Reason;
 
 /// Upper bounds of the turn duration buckets, in microseconds; one more bucket is without bound.
-pub const TURN_BUCKETS_US: [u64; 12] =
-    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000];
+pub const TURN_BUCKETS_US: [u64; 12] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000,
+];
 
 /// Counters of one reactor; all only grow.
 #[derive(Debug, Clone)]

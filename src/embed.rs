@@ -71,8 +71,9 @@ impl Server {
         let limits = &mut settings.limits;
         let descriptors = descriptors::raise_limit();
         limits.connections_max = descriptors::connections(limits.connections_max, descriptors);
-        limits.connections_per_address_max =
-            limits.connections_per_address_max.min(limits.connections_max);
+        limits.connections_per_address_max = limits
+            .connections_per_address_max
+            .min(limits.connections_max);
         let connections_max = limits.connections_max;
         let silence = limits.ping_interval_ms + limits.ping_timeout_ms + limits.close_timeout_ms;
         let options = SocketOptions {
@@ -80,14 +81,20 @@ impl Server {
             user_timeout: Duration::from_millis(silence),
             keepalive: Duration::from_millis(silence.max(1000)),
         };
-        let net = Epoll::bind(&config.listen, options).map_err(|(address, error)| match address {
-            Some(address) => BindError::Listen(address, error),
-            None => BindError::System(error),
-        })?;
+        let net =
+            Epoll::bind(&config.listen, options).map_err(|(address, error)| match address {
+                Some(address) => BindError::Listen(address, error),
+                None => BindError::System(error),
+            })?;
         let addresses = net.addresses();
         let (_, inbox) = mailbox(limits);
         let server = server::Server::new(net, settings, inbox);
-        Ok(Server { server, addresses, connections_max, descriptors })
+        Ok(Server {
+            server,
+            addresses,
+            connections_max,
+            descriptors,
+        })
     }
 
     /// Where it listens; port 0 has become a number.

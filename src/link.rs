@@ -97,7 +97,11 @@ impl Handle {
         if payload.len() > self.shared.message_bytes_max {
             return Err(HandleError::TooBig);
         }
-        self.post(Letter::Publish { channel: channel.into(), kind, payload: payload.into() })
+        self.post(Letter::Publish {
+            channel: channel.into(),
+            kind,
+            payload: payload.into(),
+        })
     }
 
     /// How many subscribers a channel has, once everything posted before is dealt with. Waits for
@@ -110,7 +114,10 @@ impl Handle {
             return Err(HandleError::BadChannel);
         }
         let (reply, answer) = sync_channel(1);
-        self.post(Letter::Count { channel: channel.into(), reply })?;
+        self.post(Letter::Count {
+            channel: channel.into(),
+            reply,
+        })?;
         answer.recv().map_err(|_| HandleError::Stopped)
     }
 
@@ -182,7 +189,12 @@ pub fn mailbox(limits: &Limits) -> (Handle, Inbox) {
         bytes_max: limits.mailbox_bytes_max,
         message_bytes_max: limits.message_bytes_max,
     });
-    (Handle { shared: shared.clone() }, Inbox { shared })
+    (
+        Handle {
+            shared: shared.clone(),
+        },
+        Inbox { shared },
+    )
 }
 
 impl Inbox {
@@ -193,7 +205,9 @@ impl Inbox {
 
     /// A handle to this mailbox.
     pub fn handle(&self) -> Handle {
-        Handle { shared: self.shared.clone() }
+        Handle {
+            shared: self.shared.clone(),
+        }
     }
 
     /// Takes at most `letters_max` letters. Returns whether more wait, and how many were refused
@@ -201,11 +215,16 @@ impl Inbox {
     pub fn take(&self, letters_max: usize, mut each: impl FnMut(Letter)) -> (bool, u64) {
         let mut queue = self.shared.lock();
         for _ in 0..letters_max {
-            let Some(letter) = queue.letters.pop_front() else { break };
+            let Some(letter) = queue.letters.pop_front() else {
+                break;
+            };
             queue.bytes -= letter.bytes();
             each(letter);
         }
-        (!queue.letters.is_empty(), std::mem::take(&mut queue.refused))
+        (
+            !queue.letters.is_empty(),
+            std::mem::take(&mut queue.refused),
+        )
     }
 }
 
@@ -243,7 +262,10 @@ mod tests {
         assert_eq!(handle.publish_binary("a", &[0; 80]), Ok(()));
         assert_eq!(handle.publish_binary("a", &[0; 21]), Err(HandleError::Full));
         assert_eq!(handle.publish_binary("a", &[0; 20]), Ok(()));
-        assert_eq!(handle.publish_binary("a", &[0; 81]), Err(HandleError::TooBig));
+        assert_eq!(
+            handle.publish_binary("a", &[0; 81]),
+            Err(HandleError::TooBig)
+        );
         assert_eq!(handle.publish_text("..", ""), Err(HandleError::BadChannel));
         drop(inbox);
         assert_eq!(handle.publish_text("a", "1"), Err(HandleError::Stopped));

@@ -60,7 +60,10 @@ fn stop_on_signals(handle: Handle) -> std::io::Result<()> {
             std::process::exit(128 + signal);
         }
     };
-    std::thread::Builder::new().name("signals".into()).spawn(watch).map(drop)
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(watch)
+        .map(drop)
 }
 
 /// Says what is served where, and what an operator should know.
@@ -69,16 +72,15 @@ fn announce(config: &Config, server: &Server) {
         tracing::info!("listening on http://{address}/");
     }
     let (connections, descriptors) = server.connections_max();
+    let configured = config.settings.limits.connections_max;
     match descriptors {
-        Some(limit) => tracing::info!(connections, open_files = limit, "room for connections"),
-        None => tracing::info!(connections, "room for connections"),
-    }
-    if config.settings.limits.connections_max > connections {
-        tracing::warn!(
-            configured = config.settings.limits.connections_max,
+        Some(open_files) if connections < configured => tracing::info!(
             connections,
-            "the limit of open files allows fewer connections than configured"
-        );
+            configured,
+            open_files,
+            "room for connections, as open files allow"
+        ),
+        _ => tracing::info!(connections, "room for connections"),
     }
     if config.settings.origins == Origins::Any {
         tracing::info!("any origin is let in; --allow-origin restricts that");

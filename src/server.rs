@@ -3,11 +3,11 @@
 
 use tracing::{info, warn};
 
-use crate::link::{Handle, Inbox};
 use crate::limits::{
     ACCEPT_RETRY_MS, ACCEPTS_PER_TURN, EVENTS_PER_TURN, INBOX_PER_TURN, READ_BYTES_PER_TURN,
     SCRATCH_BYTES,
 };
+use crate::link::{Handle, Inbox};
 use crate::mark::{mark, planted};
 use crate::net::{Accept, Event, Net, Recv};
 use crate::relay::{Relay, Room, Stop};
@@ -98,7 +98,10 @@ impl<N: Net> Server<N> {
         if accepts || self.more_letters && !self.relay.has_letters() || self.relay.is_busy() {
             return Some(0);
         }
-        let due = [self.relay.next_due(), self.accept_retry_ms].into_iter().flatten().min();
+        let due = [self.relay.next_due(), self.accept_retry_ms]
+            .into_iter()
+            .flatten()
+            .min();
         due.map(|due| due.saturating_sub(self.now_ms))
     }
 
@@ -107,7 +110,12 @@ impl<N: Net> Server<N> {
             match *event {
                 Event::Accept(listener) => self.backlog[listener] = true,
                 Event::Wake => self.more_letters = true,
-                Event::Ready { token, readable, writable, hangup } => {
+                Event::Ready {
+                    token,
+                    readable,
+                    writable,
+                    hangup,
+                } => {
                     if !self.relay.is_current(token) && !planted("reused_slot") {
                         mark("stale_event");
                         continue;
@@ -228,7 +236,9 @@ impl<N: Net> Server<N> {
 
     /// Shows input to the relay; what it leaves moves to the front of the scratch.
     fn parse(&mut self, slot: u32, fill: usize, hold: bool) -> usize {
-        let used = self.relay.input(slot, &mut self.scratch[..fill], hold, self.now_ms);
+        let used = self
+            .relay
+            .input(slot, &mut self.scratch[..fill], hold, self.now_ms);
         self.scratch.copy_within(used..fill, 0);
         fill - used
     }
@@ -236,7 +246,9 @@ impl<N: Net> Server<N> {
     fn read_inbox(&mut self) -> Option<Stop> {
         if self.more_letters && !self.relay.has_letters() {
             let relay = &mut self.relay;
-            let (more, refused) = self.inbox.take(INBOX_PER_TURN, |letter| relay.take_letter(letter));
+            let (more, refused) = self
+                .inbox
+                .take(INBOX_PER_TURN, |letter| relay.take_letter(letter));
             self.more_letters = more;
             self.relay.counters_mut().mailbox_full += refused;
         }

@@ -18,7 +18,9 @@ pub struct Timers<K> {
 
 impl<K: Ord + Copy> Default for Timers<K> {
     fn default() -> Timers<K> {
-        Timers { heap: BinaryHeap::new() }
+        Timers {
+            heap: BinaryHeap::new(),
+        }
     }
 }
 

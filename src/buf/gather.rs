@@ -19,7 +19,9 @@ pub struct Gather {
 
 impl Default for Gather {
     fn default() -> Gather {
-        Gather { bytes: vec![0; HEADER_ROOM] }
+        Gather {
+            bytes: vec![0; HEADER_ROOM],
+        }
     }
 }
 
@@ -30,7 +32,9 @@ impl Gather {
         let at = self.bytes.len();
         let need = at + len;
         if need > self.bytes.capacity() {
-            let whole = (need as u64).saturating_add(expected).min(usize::MAX as u64) as usize;
+            let whole = (need as u64)
+                .saturating_add(expected)
+                .min(usize::MAX as u64) as usize;
             let ahead = (2 * self.bytes.capacity()).max(LEAST);
             self.bytes.reserve_exact(whole.min(need.max(ahead)) - at);
         }

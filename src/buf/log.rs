@@ -67,7 +67,11 @@ impl Log {
     pub fn reserve(&mut self, len: usize, pool: &mut Pool) -> &mut [u8] {
         if !self.segments.back().is_some_and(|s| s.fits(len)) {
             // Only the first may be small: a chain of small pieces is dear to send.
-            let grown = self.segments.back().and_then(|s| class_of(s.bytes.len())).map(|c| c + 1);
+            let grown = self
+                .segments
+                .back()
+                .and_then(|s| class_of(s.bytes.len()))
+                .map(|c| c + 1);
             let mut segment = pool.lend(grown.unwrap_or(self.hint.into()), len);
             segment.base = self.end;
             self.segments.push_back(segment);
@@ -85,7 +89,10 @@ impl Log {
         self.end = segment.end();
         match self.runs.back_mut() {
             Some(run) if run.origin == origin => run.end = self.end,
-            _ => self.runs.push_back(Run { end: self.end, origin }),
+            _ => self.runs.push_back(Run {
+                end: self.end,
+                origin,
+            }),
         }
         self.end
     }
@@ -93,7 +100,10 @@ impl Log {
     /// Undoes the last `reserve`.
     pub fn cancel(&mut self, pool: &mut Pool) {
         if self.segments.back().is_some_and(|s| s.len == 0) {
-            self.segments.pop_back().into_iter().for_each(|s| pool.give_back(s));
+            self.segments
+                .pop_back()
+                .into_iter()
+                .for_each(|s| pool.give_back(s));
         }
     }
 
@@ -111,7 +121,9 @@ impl Log {
         if at >= last.base {
             return (at < self.end).then(|| self.segments.len() - 1);
         }
-        self.segments.partition_point(|s| s.base <= at).checked_sub(1)
+        self.segments
+            .partition_point(|s| s.base <= at)
+            .checked_sub(1)
     }
 
     /// The contiguous bytes from `from` to the end of its segment; `None` outside the log.
@@ -123,7 +135,11 @@ impl Log {
     /// The bytes from `from` on, at most `bytes_max` and `SLICES_MAX` runs; `None` outside the log.
     pub fn slices(&self, from: u64, bytes_max: usize) -> Option<Slices<'_>> {
         let index = self.index(from)?;
-        let mut found = Slices { slices: [IoSlice::new(&[]); SLICES_MAX], count: 0, bytes: 0 };
+        let mut found = Slices {
+            slices: [IoSlice::new(&[]); SLICES_MAX],
+            count: 0,
+            bytes: 0,
+        };
         let mut skip = (from - self.segments[index].base) as usize;
         for segment in self.segments.range(index..).take(SLICES_MAX) {
             let run = &segment.used()[skip..];
@@ -143,7 +159,9 @@ impl Log {
     pub fn message_end(&self, at: u64) -> Option<u64> {
         let segment = &self.segments[self.index(at)?];
         let offset = (at - segment.base) as u32;
-        let end = segment.ends.get(segment.ends.partition_point(|&e| e <= offset))?;
+        let end = segment
+            .ends
+            .get(segment.ends.partition_point(|&e| e <= offset))?;
         Some(segment.base + u64::from(*end))
     }
 
@@ -161,10 +179,16 @@ impl Log {
 
     /// How many messages end in `from < end <= to`.
     pub fn messages_between(&self, from: u64, to: u64) -> u64 {
-        let Some(index) = self.index(from) else { return 0 };
+        let Some(index) = self.index(from) else {
+            return 0;
+        };
         let mut count = 0;
         for segment in self.segments.range(index..).take_while(|s| s.base < to) {
-            let below = |at: u64| segment.ends.partition_point(|&e| segment.base + u64::from(e) <= at);
+            let below = |at: u64| {
+                segment
+                    .ends
+                    .partition_point(|&e| segment.base + u64::from(e) <= at)
+            };
             count += below(to) - below(from);
         }
         count as u64
@@ -189,7 +213,10 @@ impl Log {
             return self.clear(pool);
         }
         while self.segments.front().is_some_and(|s| s.end() <= before) {
-            self.segments.pop_front().into_iter().for_each(|s| pool.give_back(s));
+            self.segments
+                .pop_front()
+                .into_iter()
+                .for_each(|s| pool.give_back(s));
         }
         let start = self.start();
         while self.runs.front().is_some_and(|r| r.end <= start) {
@@ -200,7 +227,11 @@ impl Log {
     fn clear(&mut self, pool: &mut Pool) {
         let needed = (self.end - self.start()) as usize;
         let class = class_of(needed).unwrap_or(usize::from(u8::MAX)) as u8;
-        self.hint = if class >= self.hint { class.min(4) } else { self.hint - 1 };
+        self.hint = if class >= self.hint {
+            class.min(4)
+        } else {
+            self.hint - 1
+        };
         self.segments.drain(..).for_each(|s| pool.give_back(s));
         self.runs.clear();
     }

@@ -30,7 +30,9 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn payload(n: usize, seed: usize) -> Vec<u8> {
-    (0..n).map(|i| (i * 31 + seed * 7 + i / 256) as u8).collect()
+    (0..n)
+        .map(|i| (i * 31 + seed * 7 + i / 256) as u8)
+        .collect()
 }
 
 fn apply(log: &mut Log, pool: &mut Pool, twin: &mut Twin, op: &Op, seed: usize) {
@@ -55,7 +57,10 @@ fn apply(log: &mut Log, pool: &mut Pool, twin: &mut Twin, op: &Op, seed: usize) 
         }
         Op::Cut(part) => {
             let held = log.end() - log.start();
-            log.cut(log.start() + held * u64::from(part) / u64::from(u16::MAX), pool);
+            log.cut(
+                log.start() + held * u64::from(part) / u64::from(u16::MAX),
+                pool,
+            );
         }
     }
 }

@@ -80,7 +80,11 @@ impl Pool {
     pub(super) fn lend(&mut self, class: usize, len: usize) -> Box<Segment> {
         let segment = match class_of(len) {
             Some(least) => self.lend_class(least.max(class.min(CLASSES.len() - 1))),
-            None => Box::new(Segment { bytes: vec![0; len], ends: Vec::with_capacity(1), ..Segment::default() }),
+            None => Box::new(Segment {
+                bytes: vec![0; len],
+                ends: Vec::with_capacity(1),
+                ..Segment::default()
+            }),
         };
         self.used_bytes += segment.capacity();
         segment
@@ -103,7 +107,13 @@ impl Pool {
     pub(super) fn adopt(&mut self, mut bytes: Vec<u8>, first: usize) -> Box<Segment> {
         bytes.shrink_to_fit();
         let len = bytes.len() - first;
-        let segment = Box::new(Segment { base: 0, first, len, bytes, ends: Vec::with_capacity(1) });
+        let segment = Box::new(Segment {
+            base: 0,
+            first,
+            len,
+            bytes,
+            ends: Vec::with_capacity(1),
+        });
         self.used_bytes += segment.capacity();
         segment
     }

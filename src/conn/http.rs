@@ -88,7 +88,9 @@ impl HttpConn {
         input: &[u8],
         message_bytes_max: usize,
     ) -> Result<(usize, Option<HttpEvent<'static>>), Reason> {
-        let Some(upload) = &mut self.upload else { return Ok((0, None)) };
+        let Some(upload) = &mut self.upload else {
+            return Ok((0, None));
+        };
         let piece = upload.body.decode(input)?;
         let data = piece.data.unwrap_or_default();
         let left = upload.body.declared();

@@ -58,9 +58,14 @@ impl WsConn {
         let event = match event {
             None => return Ok((used, None)),
             Some(Event::Message { kind, key, payload }) => WsEvent::Whole { kind, key, payload },
-            Some(Event::Part { kind, last, key, payload, frame_left, .. }) => {
-                self.part(kind, last, key, payload, frame_left)?
-            }
+            Some(Event::Part {
+                kind,
+                last,
+                key,
+                payload,
+                frame_left,
+                ..
+            }) => self.part(kind, last, key, payload, frame_left)?,
             Some(Event::Ping(payload)) => WsEvent::Ping(payload),
             Some(Event::Pong(_)) => WsEvent::Pong,
             Some(Event::Close { code, .. }) => WsEvent::Close(code),

@@ -32,7 +32,11 @@ const _: () = assert!(size_of::<Member>() == 16);
 
 impl Member {
     pub fn new(token: Token, cursor: u64) -> Member {
-        Member { cursor, slot: token.slot, state: token.generation << 8 }
+        Member {
+            cursor,
+            slot: token.slot,
+            state: token.generation << 8,
+        }
     }
 
     /// Keeps up and has nothing of its own to skip: the sweep needs to look no closer.
@@ -58,7 +62,11 @@ impl Member {
     }
 
     pub fn set_own(&mut self, own: bool) {
-        self.state = if own { self.state | OWN } else { self.state & !OWN };
+        self.state = if own {
+            self.state | OWN
+        } else {
+            self.state & !OWN
+        };
     }
 
     /// What its messages are marked with in the log. Never 0.
@@ -104,11 +112,18 @@ pub(super) struct Slowest {
 }
 
 impl Slowest {
-    pub const NONE: Slowest = Slowest { blocked: u64::MAX, queued: u64::MAX };
+    pub const NONE: Slowest = Slowest {
+        blocked: u64::MAX,
+        queued: u64::MAX,
+    };
 
     /// Notes a member that is behind.
     pub fn note(&mut self, member: &Member) {
-        let least = if member.is_blocked() { &mut self.blocked } else { &mut self.queued };
+        let least = if member.is_blocked() {
+            &mut self.blocked
+        } else {
+            &mut self.queued
+        };
         *least = (*least).min(member.cursor);
     }
 }

@@ -22,7 +22,11 @@ impl Hub {
         c.used_ms = now;
         if c.members.is_empty() && !c.lingering {
             c.lingering = true;
-            self.linger.push_back(Entry { due, channel, generation: c.generation });
+            self.linger.push_back(Entry {
+                due,
+                channel,
+                generation: c.generation,
+            });
         }
     }
 
@@ -40,7 +44,9 @@ impl Hub {
     }
 
     fn look_at(&mut self, entry: Entry, now: u64) {
-        let Some(c) = self.channels.get_mut(entry.channel as usize) else { return };
+        let Some(c) = self.channels.get_mut(entry.channel as usize) else {
+            return;
+        };
         if c.generation != entry.generation {
             return;
         }
@@ -58,7 +64,10 @@ impl Hub {
         } else {
             // Its last bytes are being swept: look again in a while.
             c.lingering = true;
-            self.linger.push_back(Entry { due: now.saturating_add(1), ..entry });
+            self.linger.push_back(Entry {
+                due: now.saturating_add(1),
+                ..entry
+            });
         }
     }
 

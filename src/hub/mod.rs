@@ -103,7 +103,9 @@ impl Hub {
 
     /// How many members the channel of this name has.
     pub fn subscribers(&self, name: &str) -> usize {
-        self.names.get(name).map_or(0, |&id| self.channels[id as usize].members.len())
+        self.names
+            .get(name)
+            .map_or(0, |&id| self.channels[id as usize].members.len())
     }
 
     /// The channel of this name, made if need be.
@@ -115,7 +117,9 @@ impl Hub {
             return Err(Reason::FullChannels);
         }
         self.generation = self.generation.wrapping_add(1);
-        let id = self.channels.insert(Channel::new(name.into(), self.generation)) as u32;
+        let id = self
+            .channels
+            .insert(Channel::new(name.into(), self.generation)) as u32;
         self.names.insert(name.into(), id);
         self.note_idle(id, now);
         Ok(id)
@@ -125,7 +129,10 @@ impl Hub {
     pub fn join(&mut self, channel: u32, token: Token) -> Place {
         let c = &mut self.channels[channel as usize];
         c.members.push(Member::new(token, c.log.end()));
-        Place { channel, member: c.members.len() as u32 - 1 }
+        Place {
+            channel,
+            member: c.members.len() as u32 - 1,
+        }
     }
 
     /// Ends a membership. The caller notes the moves of others.
@@ -169,7 +176,9 @@ impl Hub {
             return Vec::new();
         }
         let len = c.log.message_end(at).map_or(0, |end| (end - at) as usize);
-        c.log.run_from(at).map_or(Vec::new(), |run| run[..len].to_vec())
+        c.log
+            .run_from(at)
+            .map_or(Vec::new(), |run| run[..len].to_vec())
     }
 
     /// Takes the member out of the sweep; `blocked`: because the kernel takes no more.
@@ -210,10 +219,14 @@ impl Hub {
             let blocked = c.members.iter().filter(|m| m.is_blocked());
             Some((c.log.end() - blocked.map(|m| m.cursor).min()?, id))
         });
-        let Some((worst, id)) = lags.max() else { return Vec::new() };
+        let Some((worst, id)) = lags.max() else {
+            return Vec::new();
+        };
         let c = &self.channels[id];
-        let near = c.members.iter().filter(|m| m.is_blocked() && c.log.end() - m.cursor >= worst / 8 * 7);
+        let near = c
+            .members
+            .iter()
+            .filter(|m| m.is_blocked() && c.log.end() - m.cursor >= worst / 8 * 7);
         near.map(|m| m.slot).collect()
     }
 }
-

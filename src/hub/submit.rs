@@ -95,13 +95,19 @@ impl Hub {
         c.used_ms = now;
         self.sequence += 1;
         self.mark_dirty(channel);
-        Ok(Submitted { id: self.sequence, subscribers })
+        Ok(Submitted {
+            id: self.sequence,
+            subscribers,
+        })
     }
 
     fn submit_to_nobody(&mut self, channel: u32, now: u64) -> Submitted {
         self.sequence += 1;
         self.note_idle(channel, now);
-        Submitted { id: self.sequence, subscribers: 0 }
+        Submitted {
+            id: self.sequence,
+            subscribers: 0,
+        }
     }
 }
 
@@ -129,7 +135,10 @@ fn append(
     let (head, payload) = room.split_at_mut(header_len);
     head.copy_from_slice(header);
     match body {
-        Body::Masked { payload: masked, key } => ws::unmask_into(payload, masked, key),
+        Body::Masked {
+            payload: masked,
+            key,
+        } => ws::unmask_into(payload, masked, key),
         Body::Plain(bytes) => payload.copy_from_slice(bytes),
         Body::Gathered(gather) => payload.copy_from_slice(gather.payload()),
     }

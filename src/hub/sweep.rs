@@ -102,7 +102,9 @@ impl Hub {
         let c = &mut self.channels[place.channel as usize];
         let member = &mut c.members[place.member as usize];
         let to = if to_border {
-            let Some(end) = c.log.message_end(member.cursor) else { return Progress::Broken };
+            let Some(end) = c.log.message_end(member.cursor) else {
+                return Progress::Broken;
+            };
             end
         } else {
             c.log.end()
@@ -122,7 +124,10 @@ impl Channel {
     ) {
         let stop = self.members.len().min(self.at.saturating_add(visits));
         let end = self.log.end();
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            from: u64::MAX,
+            ..Batch::default()
+        };
         for member in &mut self.members[self.at..stop] {
             let progress = if !member.is_plain() {
                 if member.is_behind() {
@@ -179,7 +184,12 @@ impl<'a> Batch<'a> {
     fn new(log: &'a Log, from: u64) -> Batch<'a> {
         let left = log.end() - from;
         let run = log.run_from(from).unwrap_or(&[]);
-        let mut batch = Batch { from, run, bytes: run.len(), ..Batch::default() };
+        let mut batch = Batch {
+            from,
+            run,
+            bytes: run.len(),
+            ..Batch::default()
+        };
         if (run.len() as u64) < left || run.len() > SEND_BYTES_PER_TURN {
             batch.slices = log.slices(from, SEND_BYTES_PER_TURN);
             batch.bytes = batch.slices.as_ref().map_or(0, |s| s.bytes);
@@ -210,14 +220,20 @@ impl<'a> Batch<'a> {
         member.cursor += self.bytes as u64;
         counters.deliveries += self.messages;
         counters.bytes_out += self.bytes as u64;
-        if self.more { Progress::More } else { Progress::All }
+        if self.more {
+            Progress::More
+        } else {
+            Progress::All
+        }
     }
 }
 
 /// Notes a send that was short or failed.
 #[cold]
 fn taken(member: &mut Member, log: &Log, sent: Sent, counters: &mut Counters) -> Progress {
-    let Sent::Blocked(n) = sent else { return Progress::Gone };
+    let Sent::Blocked(n) = sent else {
+        return Progress::Gone;
+    };
     let from = member.cursor;
     member.cursor += n as u64;
     counters.deliveries += log.messages_between(from, member.cursor);
@@ -252,7 +268,9 @@ fn advance<W: Wire>(
             return Progress::More;
         }
         let bytes_max = budget.min((until - member.cursor) as usize);
-        let Some(slices) = log.slices(member.cursor, bytes_max) else { return Progress::Broken };
+        let Some(slices) = log.slices(member.cursor, bytes_max) else {
+            return Progress::Broken;
+        };
         let sent = wire.send_vectored(member.slot, slices.as_slice());
         if sent != Sent::All {
             return taken(member, log, sent, counters);

@@ -9,15 +9,25 @@ pub fn raise_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         // Where it is not allowed the soft limit stays, and is what counts.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: limit.maximum,
+                ..limit
+            },
+        );
     }
     getrlimit(Resource::Nofile).current
 }
 
 /// How many connections there is room for: the configured number, or what descriptors allow.
 pub fn connections(configured: usize, limit: Option<u64>) -> usize {
-    let Some(limit) = limit else { return configured };
-    let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_RESERVE);
+    let Some(limit) = limit else {
+        return configured;
+    };
+    let room = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(DESCRIPTORS_RESERVE);
     configured.min(room.max(1))
 }
 

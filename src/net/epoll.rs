@@ -55,7 +55,8 @@ impl Epoll {
             let bind = || {
                 let mut listener = TcpListener::from_std(listen(address, options)?);
                 let token = mio::Token(LISTENERS + i);
-                poll.registry().register(&mut listener, token, Interest::READABLE)?;
+                poll.registry()
+                    .register(&mut listener, token, Interest::READABLE)?;
                 Ok(listener)
             };
             listeners.push(bind().map_err(|e| (Some(address), e))?);
@@ -72,7 +73,10 @@ impl Epoll {
 
     /// Where it listens; port 0 has become a number.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|l| l.local_addr().ok()).collect()
+        self.listeners
+            .iter()
+            .filter_map(|l| l.local_addr().ok())
+            .collect()
     }
 
     fn stream(&self, slot: u32) -> Option<&TcpStream> {
@@ -87,7 +91,10 @@ impl Epoll {
         if number >= LISTENERS {
             return Event::Accept(number - LISTENERS);
         }
-        let token = Token { slot: number as u32, generation: (number >> 32) as u32 };
+        let token = Token {
+            slot: number as u32,
+            generation: (number >> 32) as u32,
+        };
         let hangup = event.is_error() || (event.is_read_closed() && event.is_write_closed());
         if event.is_read_closed() || hangup {
             // A stale event only makes this connection read once more than it needs.
@@ -96,7 +103,12 @@ impl Epoll {
             }
         }
         let readable = event.is_readable() || event.is_read_closed();
-        Event::Ready { token, readable, writable: event.is_writable(), hangup }
+        Event::Ready {
+            token,
+            readable,
+            writable: event.is_writable(),
+            hangup,
+        }
     }
 }
 
@@ -114,7 +126,9 @@ fn sent(result: io::Result<usize>, len: usize) -> Option<Sent> {
 
 impl Wire for Epoll {
     fn send(&mut self, slot: u32, bytes: &[u8]) -> Sent {
-        let Some(mut stream) = self.stream(slot) else { return Sent::Gone };
+        let Some(mut stream) = self.stream(slot) else {
+            return Sent::Gone;
+        };
         loop {
             if let Some(sent) = sent(stream.write(bytes), bytes.len()) {
                 return sent;
@@ -126,7 +140,9 @@ impl Wire for Epoll {
         if let [only] = slices {
             return self.send(slot, only);
         }
-        let Some(mut stream) = self.stream(slot) else { return Sent::Gone };
+        let Some(mut stream) = self.stream(slot) else {
+            return Sent::Gone;
+        };
         let len = slices.iter().map(|s| s.len()).sum();
         loop {
             if let Some(sent) = sent(stream.write_vectored(slices), len) {
@@ -138,7 +154,10 @@ impl Wire for Epoll {
 
 impl Net for Epoll {
     fn wait(&mut self, events: &mut Vec<Event>, timeout_ms: Option<u64>) {
-        match self.poll.poll(&mut self.events, timeout_ms.map(Duration::from_millis)) {
+        match self
+            .poll
+            .poll(&mut self.events, timeout_ms.map(Duration::from_millis))
+        {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::Interrupted => return,
             Err(e) => panic!("epoll_wait: {e}"),
@@ -161,7 +180,9 @@ impl Net for Epoll {
     }
 
     fn accept(&mut self, listener: usize, token: Token) -> Accept {
-        let Some(listener) = self.listeners.get(listener) else { return Accept::Drained };
+        let Some(listener) = self.listeners.get(listener) else {
+            return Accept::Drained;
+        };
         let (mut stream, address) = match listener.accept() {
             Ok(accepted) => accepted,
             Err(e) if e.kind() == ErrorKind::WouldBlock => return Accept::Drained,
@@ -170,14 +191,22 @@ impl Net for Epoll {
         };
         let number = mio::Token(token.number() as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if self.poll.registry().register(&mut stream, number, interest).is_err() {
+        if self
+            .poll
+            .registry()
+            .register(&mut stream, number, interest)
+            .is_err()
+        {
             return Accept::Aborted;
         }
         let slot = token.slot as usize;
         if self.sockets.len() <= slot {
             self.sockets.resize_with(slot + 1, || None);
         }
-        self.sockets[slot] = Some(Socket { stream, ended: false });
+        self.sockets[slot] = Some(Socket {
+            stream,
+            ended: false,
+        });
         Accept::Open(address.ip())
     }
 
@@ -186,7 +215,9 @@ impl Net for Epoll {
     }
 
     fn recv(&mut self, slot: u32, into: &mut [u8]) -> Recv {
-        let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else { return Recv::Gone };
+        let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else {
+            return Recv::Gone;
+        };
         loop {
             return match (&socket.stream).read(into) {
                 Ok(0) => Recv::Eof,

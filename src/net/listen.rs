@@ -27,7 +27,11 @@ pub struct SocketOptions {
 
 /// Binds and listens, without waiting ever.
 pub fn listen(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         // `[::]:8080` and `0.0.0.0:8080` are two addresses and may both be given.
         socket.set_only_v6(true)?;

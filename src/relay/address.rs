@@ -12,7 +12,10 @@ impl Relay {
     }
 
     fn is_trusted(&self, address: IpAddr) -> bool {
-        self.settings.trusted_proxies.iter().any(|net| net.contains(&address))
+        self.settings
+            .trusted_proxies
+            .iter()
+            .any(|net| net.contains(&address))
     }
 
     /// Notes where a connection comes from. A trusted proxy is not counted: those behind it are.
@@ -66,7 +69,9 @@ impl Relay {
     }
 
     pub(super) fn forget_address(&mut self, address: Option<Box<IpAddr>>) {
-        let Some(address) = address.filter(|a| !self.is_trusted(**a)) else { return };
+        let Some(address) = address.filter(|a| !self.is_trusted(**a)) else {
+            return;
+        };
         if let Some(count) = self.addresses.get_mut(&*address) {
             *count -= 1;
             if *count == 0 {

@@ -37,7 +37,11 @@ impl Relay {
             reason,
             Reason::Drain | Reason::Lagged | Reason::Memory | Reason::Internal | Reason::Busy
         );
-        let phase = if waits { Phase::Closing } else { Phase::Finishing };
+        let phase = if waits {
+            Phase::Closing
+        } else {
+            Phase::Finishing
+        };
         self.begin_end(slot, phase, reason, now);
     }
 
@@ -58,7 +62,9 @@ impl Relay {
     /// goes in front of that. Returns false where the connection was reset instead: a subscriber
     /// closed for lag inside a message holds its log no longer.
     fn leave_at_border(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
-        let Some(place) = self.peer(slot).place else { return true };
+        let Some(place) = self.peer(slot).place else {
+            return true;
+        };
         if self.hub.mid_message(place) {
             if matches!(reason, Reason::Lagged | Reason::Memory) {
                 mark("lag_reset_mid_frame");
@@ -67,14 +73,19 @@ impl Relay {
             }
             mark("rest_copied_to_private_output");
             let rest = self.hub.rest_of_message(place);
-            self.peer(slot).out.get_or_insert_default().push_front(&rest);
+            self.peer(slot)
+                .out
+                .get_or_insert_default()
+                .push_front(&rest);
         }
         self.leave(slot, now);
         true
     }
 
     pub(super) fn leave(&mut self, slot: u32, now: u64) {
-        let Some(place) = self.peer(slot).place.take() else { return };
+        let Some(place) = self.peer(slot).place.take() else {
+            return;
+        };
         for (moved, member) in self.hub.leave(place, now).into_iter().flatten() {
             if let Some(place) = &mut self.peer(moved).place {
                 place.member = member;
@@ -189,7 +200,11 @@ impl Relay {
     /// The connection broke.
     pub fn broke(&mut self, slot: u32) {
         let peer = self.peer(slot);
-        let reason = if peer.phase == Phase::Open { Reason::Gone } else { peer.reason };
+        let reason = if peer.phase == Phase::Open {
+            Reason::Gone
+        } else {
+            peer.reason
+        };
         self.doom(slot, reason);
     }
 
@@ -201,6 +216,9 @@ impl Relay {
         self.counters.close(peer.reason);
         self.private_bytes -= peer.counted;
         self.forget_address(peer.address);
-        Some(Reaped { slot, reset: peer.reset })
+        Some(Reaped {
+            slot,
+            reset: peer.reset,
+        })
     }
 }

@@ -34,7 +34,9 @@ impl Relay {
 
     /// Whether a stop has come to its end.
     pub fn is_drained(&self, now: u64) -> bool {
-        self.drain.as_ref().is_some_and(|d| self.peers.is_empty() || now >= d.deadline_ms)
+        self.drain
+            .as_ref()
+            .is_some_and(|d| self.peers.is_empty() || now >= d.deadline_ms)
     }
 
     pub(super) fn look_at_drain(&mut self, now: u64) {

@@ -13,7 +13,10 @@ impl Relay {
     /// When something is due next.
     pub fn next_due(&self) -> Option<u64> {
         let drain = self.drain.as_ref().map(|d| d.next_look_ms);
-        [self.timers.next(), self.hub.next_linger(), drain].into_iter().flatten().min()
+        [self.timers.next(), self.hub.next_linger(), drain]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due.
@@ -63,9 +66,19 @@ impl Relay {
             return self.finish(slot, Reason::Idle, now);
         }
         mark("request_timeout");
-        let Conn::Http(http) = &self.peers[slot as usize].conn else { return };
+        let Conn::Http(http) = &self.peers[slot as usize].conn else {
+            return;
+        };
         let reply = http.reply_to_upload().unwrap_or_default();
-        self.refuse(slot, Reason::HeadTimeout, Reply { keep_alive: false, ..reply }, now);
+        self.refuse(
+            slot,
+            Reason::HeadTimeout,
+            Reply {
+                keep_alive: false,
+                ..reply
+            },
+            now,
+        );
     }
 
     /// Nothing was heard for `ping_interval`, or nothing since a ping for `ping_timeout`.

@@ -19,8 +19,15 @@ impl Relay {
         let mut left = WRITES_PER_TURN;
         while left > 0 {
             let visits = left.min(WRITES_PER_CHANNEL);
-            let Relay { hub, counters, reports, .. } = self;
-            let Some(used) = hub.sweep(visits, wire, counters, reports) else { break };
+            let Relay {
+                hub,
+                counters,
+                reports,
+                ..
+            } = self;
+            let Some(used) = hub.sweep(visits, wire, counters, reports) else {
+                break;
+            };
             left -= used.min(left);
             self.act_on_reports(now);
         }
@@ -77,7 +84,9 @@ impl Relay {
 
     fn flush_peer<W: Wire>(&mut self, slot: u32, wire: &mut W, now: u64) {
         // A slot may have been freed, and even taken again, since it was queued.
-        let Some(peer) = self.peers.get_mut(slot as usize) else { return };
+        let Some(peer) = self.peers.get_mut(slot as usize) else {
+            return;
+        };
         if !peer.is(QUEUED) {
             return;
         }
@@ -110,7 +119,12 @@ impl Relay {
     /// Sends to one connection in the only order there is: the rest of the message that its cursor
     /// is in, private output, the log.
     fn drain_peer<W: Wire>(&mut self, slot: u32, wire: &mut W) -> Progress {
-        let Relay { peers, hub, counters, .. } = self;
+        let Relay {
+            peers,
+            hub,
+            counters,
+            ..
+        } = self;
         let peer = &mut peers[slot as usize];
         if let Some(place) = peer.place
             && peer.out.is_some()

@@ -21,7 +21,9 @@ impl Relay {
         let mut at = 0;
         loop {
             let peer = &mut self.peers[slot as usize];
-            let Conn::Ws(conn) = &mut peer.conn else { return (at, true) };
+            let Conn::Ws(conn) = &mut peer.conn else {
+                return (at, true);
+            };
             let (used, event) = match conn.next(&mut data[at..], hold, &self.decode_limits) {
                 Ok(found) => found,
                 Err(reason) => {
@@ -30,7 +32,9 @@ impl Relay {
                 }
             };
             at += used;
-            let Some(event) = event else { return (at, false) };
+            let Some(event) = event else {
+                return (at, false);
+            };
             if peer.phase == Phase::Open {
                 if let Err(reason) = self.act(slot, event, now) {
                     self.violated(slot, reason, now);
@@ -85,7 +89,8 @@ impl Relay {
         match peer.place {
             Some(place) => {
                 let sender = (!peer.is(ECHO)).then_some(Sender(place));
-                self.hub.submit(place.channel, Message { kind, body }, sender, now)?;
+                self.hub
+                    .submit(place.channel, Message { kind, body }, sender, now)?;
             }
             None => self.echo(slot, kind, body)?,
         }

@@ -77,7 +77,11 @@ impl Relay {
             let letter = self.letters.pop_front()?;
             self.letter_bytes -= letter.bytes();
             match letter {
-                Letter::Publish { channel, kind, payload } => {
+                Letter::Publish {
+                    channel,
+                    kind,
+                    payload,
+                } => {
                     self.publish_letter(&channel, kind, &payload, now);
                 }
                 // Nobody may wait for the answer any more: that is no concern of ours.
@@ -94,8 +98,14 @@ impl Relay {
     }
 
     fn publish_letter(&mut self, channel: &str, kind: Kind, payload: &[u8], now: u64) {
-        let message = Message { kind, body: Body::Plain(payload) };
-        let result = self.hub.open(channel, now).and_then(|id| self.hub.submit(id, message, None, now));
+        let message = Message {
+            kind,
+            body: Body::Plain(payload),
+        };
+        let result = self
+            .hub
+            .open(channel, now)
+            .and_then(|id| self.hub.submit(id, message, None, now));
         match result {
             Ok(_) => {
                 self.counters.messages_in += 1;

@@ -14,7 +14,9 @@ impl Relay {
     pub fn restore(&mut self, slot: u32, scratch: &mut [u8], now: u64) -> usize {
         self.peer(slot).flags &= !READY;
         self.publish_held(slot, now);
-        let Some(tail) = self.peer(slot).tail.take() else { return 0 };
+        let Some(tail) = self.peer(slot).tail.take() else {
+            return 0;
+        };
         scratch[..tail.len()].copy_from_slice(&tail);
         tail.len()
     }

@@ -40,7 +40,9 @@ impl Relay {
 
     fn close_largest(&mut self, now: u64) {
         let open = self.peers.iter().filter(|(_, p)| p.phase != Phase::Doomed);
-        let Some((slot, peer)) = open.max_by_key(|(_, p)| p.counted) else { return };
+        let Some((slot, peer)) = open.max_by_key(|(_, p)| p.counted) else {
+            return;
+        };
         let slot = slot as u32;
         if peer.counted == 0 {
             return;
@@ -53,7 +55,15 @@ impl Relay {
             Conn::Http(http) if gathers => {
                 let reply = http.reply_to_upload().unwrap_or_default();
                 self.give_up_upload(slot);
-                self.refuse(slot, Reason::Memory, crate::http::Reply { keep_alive: false, ..reply }, now);
+                self.refuse(
+                    slot,
+                    Reason::Memory,
+                    crate::http::Reply {
+                        keep_alive: false,
+                        ..reply
+                    },
+                    now,
+                );
             }
             _ => self.doom_with_reset(slot, Reason::Memory),
         }

@@ -23,15 +23,30 @@ impl Relay {
         let (used, free) = self.hub.log_bytes();
         let gauges = vec![
             ("connections", "Open connections", self.peers.len() as u64),
-            ("connections_max", "Connections that may be open", self.settings.limits.connections_max as u64),
+            (
+                "connections_max",
+                "Connections that may be open",
+                self.settings.limits.connections_max as u64,
+            ),
             ("channels", "Channels", self.hub.channels() as u64),
-            ("subscribers", "Members of channels", self.hub.members() as u64),
+            (
+                "subscribers",
+                "Members of channels",
+                self.hub.members() as u64,
+            ),
             ("log_bytes", "Memory of frame logs", used as u64),
             ("pool_bytes", "Memory of free log segments", free as u64),
-            ("memory_bytes", "Memory that counts against memory_bytes_max", self.memory_bytes() as u64),
+            (
+                "memory_bytes",
+                "Memory that counts against memory_bytes_max",
+                self.memory_bytes() as u64,
+            ),
         ];
         let mut registry = Registry::with_prefix("longwave");
-        registry.register_collector(Box::new(Snapshot { counters: self.counters.clone(), gauges }));
+        registry.register_collector(Box::new(Snapshot {
+            counters: self.counters.clone(),
+            gauges,
+        }));
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
@@ -47,10 +62,25 @@ impl Collector for Snapshot {
         }
         for (name, help, value) in totals(&self.counters) {
             let counter = ConstCounter::new(value);
-            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                counter.metric_type(),
+            )?)?;
         }
-        by_reason(&mut encoder, "closed", "Connections closed", &self.counters.closed)?;
-        by_reason(&mut encoder, "refused", "Requests and messages refused", &self.counters.refused)?;
+        by_reason(
+            &mut encoder,
+            "closed",
+            "Connections closed",
+            &self.counters.closed,
+        )?;
+        by_reason(
+            &mut encoder,
+            "refused",
+            "Requests and messages refused",
+            &self.counters.refused,
+        )?;
         turns(&mut encoder, &self.counters)
     }
 }
@@ -59,16 +89,40 @@ fn totals(c: &Counters) -> [(&'static str, &'static str, u64); 11] {
     let lagged = c.closed[Reason::Lagged as usize];
     [
         ("accepted", "Connections accepted", c.accepted),
-        ("accept_exhausted", "Accepts that failed for want of descriptors", c.accept_exhausted),
+        (
+            "accept_exhausted",
+            "Accepts that failed for want of descriptors",
+            c.accept_exhausted,
+        ),
         ("messages_in", "Messages published", c.messages_in),
-        ("message_bytes_in", "Payload bytes published", c.message_bytes_in),
-        ("deliveries", "Messages handed to the kernel, per subscriber", c.deliveries),
+        (
+            "message_bytes_in",
+            "Payload bytes published",
+            c.message_bytes_in,
+        ),
+        (
+            "deliveries",
+            "Messages handed to the kernel, per subscriber",
+            c.deliveries,
+        ),
         ("bytes_in", "Bytes read", c.bytes_in),
         ("bytes_out", "Bytes written", c.bytes_out),
         ("pings", "Pings sent to silent peers", c.pings),
-        ("publisher_pauses", "Times a channel's publishers were paused", c.pauses),
-        ("mailbox_full", "Messages refused by a full mailbox", c.mailbox_full),
-        ("lag_closes", "Subscribers closed because they lagged", lagged),
+        (
+            "publisher_pauses",
+            "Times a channel's publishers were paused",
+            c.pauses,
+        ),
+        (
+            "mailbox_full",
+            "Messages refused by a full mailbox",
+            c.mailbox_full,
+        ),
+        (
+            "lag_closes",
+            "Subscribers closed because they lagged",
+            lagged,
+        ),
     ]
 }
 
@@ -93,7 +147,10 @@ fn turns(encoder: &mut DescriptorEncoder<'_>, c: &Counters) -> std::fmt::Result 
     let unit = Unit::Seconds;
     let help = "Duration of a turn of the loop, waiting excluded";
     let mut histogram = encoder.encode_descriptor("turn_duration", help, Some(&unit), kind)?;
-    let bounds = TURN_BUCKETS_US.iter().map(|&us| us as f64 / 1e6).chain([f64::MAX]);
+    let bounds = TURN_BUCKETS_US
+        .iter()
+        .map(|&us| us as f64 / 1e6)
+        .chain([f64::MAX]);
     let buckets: Vec<(f64, u64)> = bounds.zip(c.turns).collect();
     let count = c.turns.iter().sum();
     histogram.encode_histogram::<NoLabelSet>(c.turn_us as f64 / 1e6, count, &buckets, None)

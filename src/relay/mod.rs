@@ -133,7 +133,10 @@ impl Relay {
         let slot = self.peers.vacant_key() as u32;
         // Generation 0 marks no connection; 24 bits are kept by channel members.
         let generation = (self.generation + 1) & 0xff_ffff;
-        Token { slot, generation: generation.max(1) }
+        Token {
+            slot,
+            generation: generation.max(1),
+        }
     }
 
     /// A connection was accepted under `next_token`.
@@ -147,7 +150,11 @@ impl Relay {
         self.counters.accepted += 1;
         self.arm(slot);
         if room != Room::Free {
-            let reason = if self.drain.is_some() { Reason::Drain } else { Reason::Full };
+            let reason = if self.drain.is_some() {
+                Reason::Drain
+            } else {
+                Reason::Full
+            };
             self.refuse_connection(slot, reason, now);
         } else if let Err(reason) = self.note_address(slot, address) {
             self.refuse_connection(slot, reason, now);
@@ -162,7 +169,9 @@ impl Relay {
 
     /// Whether the token names a connection that is still there.
     pub fn is_current(&self, token: Token) -> bool {
-        self.peers.get(token.slot as usize).is_some_and(|p| p.generation == token.generation)
+        self.peers
+            .get(token.slot as usize)
+            .is_some_and(|p| p.generation == token.generation)
     }
 
     /// Whether there is any connection in this slot.
@@ -172,7 +181,9 @@ impl Relay {
 
     /// Whether the slot is on the list of those to be read.
     pub fn is_ready(&self, slot: u32) -> bool {
-        self.peers.get(slot as usize).is_some_and(|p| p.is(peer::READY))
+        self.peers
+            .get(slot as usize)
+            .is_some_and(|p| p.is(peer::READY))
     }
 
     /// How many connections there are.

@@ -104,7 +104,10 @@ impl Peer {
 
     /// Its token, given its slot.
     pub fn token(&self, slot: u32) -> Token {
-        Token { slot, generation: self.generation }
+        Token {
+            slot,
+            generation: self.generation,
+        }
     }
 
     /// Whether it is an open WebSocket.

@@ -26,12 +26,21 @@ impl Relay {
             }
             return self.hub.await_resume(channel, token);
         }
-        let Upload { gather, binary, reply, origin, .. } = *upload;
+        let Upload {
+            gather,
+            binary,
+            reply,
+            origin,
+            ..
+        } = *upload;
         let len = gather.len() as u64;
         // Text where it can be: bytes that are not UTF-8 cannot go out as a text frame.
         let text = !binary && crate::ws::utf8::valid(gather.payload());
         let kind = if text { Kind::Text } else { Kind::Binary };
-        let message = Message { kind, body: Body::Gathered(gather) };
+        let message = Message {
+            kind,
+            body: Body::Gathered(gather),
+        };
         let submitted = match self.hub.submit(channel, message, None, now) {
             Ok(submitted) => submitted,
             Err(reason) => return self.refuse(slot, reason, reply, now),
@@ -55,7 +64,9 @@ impl Relay {
         if peer.is(WAITING) {
             return;
         }
-        let Conn::Http(http) = &mut peer.conn else { return };
+        let Conn::Http(http) = &mut peer.conn else {
+            return;
+        };
         if let Some(upload) = http.held.take() {
             self.publish_upload(slot, upload, now);
         }
@@ -63,8 +74,12 @@ impl Relay {
 
     /// The deadline of a held message has come.
     pub(super) fn give_up_held(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
-        let Conn::Http(http) = &mut self.peer(slot).conn else { return false };
-        let Some(upload) = http.held.take() else { return false };
+        let Conn::Http(http) = &mut self.peer(slot).conn else {
+            return false;
+        };
+        let Some(upload) = http.held.take() else {
+            return false;
+        };
         mark("upload_given_up");
         self.peer(slot).flags &= !WAITING;
         self.refuse(slot, reason, upload.reply, now);

@@ -15,11 +15,21 @@ impl Relay {
     pub(super) fn http_input(&mut self, slot: u32, data: &[u8], now: u64) -> (usize, bool) {
         let limits = &self.settings.limits;
         let (head_bytes_max, message_bytes_max) = (limits.head_bytes_max, limits.message_bytes_max);
-        let Conn::Http(http) = &mut self.peers[slot as usize].conn else { return (0, true) };
+        let Conn::Http(http) = &mut self.peers[slot as usize].conn else {
+            return (0, true);
+        };
         match http.next(data, head_bytes_max, message_bytes_max) {
             Err(reason) => {
                 let reply = http.reply_to_upload().unwrap_or_default();
-                self.refuse(slot, reason, Reply { keep_alive: false, ..reply }, now);
+                self.refuse(
+                    slot,
+                    reason,
+                    Reply {
+                        keep_alive: false,
+                        ..reply
+                    },
+                    now,
+                );
                 (0, true)
             }
             Ok((used, None)) => (used, false),
@@ -44,7 +54,15 @@ impl Relay {
                 let bodiless = request.body == BodyKind::None;
                 if let Err(reason) = self.route(slot, &request, now) {
                     let keep_alive = reply.keep_alive && bodiless;
-                    self.refuse(slot, reason, Reply { keep_alive, ..reply }, now);
+                    self.refuse(
+                        slot,
+                        reason,
+                        Reply {
+                            keep_alive,
+                            ..reply
+                        },
+                        now,
+                    );
                 }
             }
         }
@@ -53,7 +71,10 @@ impl Relay {
     /// Answers with what a reason says, and ends the connection where that has to be.
     pub(super) fn refuse(&mut self, slot: u32, reason: Reason, reply: Reply, now: u64) {
         self.counters.refuse(reason);
-        let reply = Reply { keep_alive: reply.keep_alive && self.drain.is_none(), ..reply };
+        let reply = Reply {
+            keep_alive: reply.keep_alive && self.drain.is_none(),
+            ..reply
+        };
         let out = self.peer(slot).out_tail();
         let stays = http::refusal(reason, reply, CHANNEL_METHODS, out);
         self.answered(slot, stays, reason, now);
@@ -62,12 +83,20 @@ impl Relay {
     /// Answers a request. `origin`: the origin to be let read it.
     pub(super) fn answer(&mut self, slot: u32, answer: Answer<'_>, origin: Option<&str>, now: u64) {
         let keep_alive = answer.reply.keep_alive && self.drain.is_none();
-        let reply = Reply { keep_alive, ..answer.reply };
+        let reply = Reply {
+            keep_alive,
+            ..answer.reply
+        };
         let mut headers = answer.headers.to_vec();
         if let Some(origin) = origin {
             headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]);
         }
-        Answer { headers: &headers, reply, ..answer }.append(self.peer(slot).out_tail());
+        Answer {
+            headers: &headers,
+            reply,
+            ..answer
+        }
+        .append(self.peer(slot).out_tail());
         self.answered(slot, keep_alive, Reason::Done, now);
     }
 

@@ -26,9 +26,21 @@ impl Relay {
         let origin = origin.and_then(|o| std::str::from_utf8(o).ok());
         match request.path {
             "/" if !self.settings.no_page => {
-                let headers = [("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff")];
+                let headers = [
+                    ("Cache-Control", "no-cache"),
+                    ("X-Content-Type-Options", "nosniff"),
+                ];
                 let page = plain("text/html; charset=utf-8", PAGE);
-                self.get(slot, request, Answer { headers: &headers, ..page }, origin, now)
+                self.get(
+                    slot,
+                    request,
+                    Answer {
+                        headers: &headers,
+                        ..page
+                    },
+                    origin,
+                    now,
+                )
             }
             "/healthz" => self.get(slot, request, plain(TEXT, b"ok\n"), origin, now),
             "/readyz" if self.drain.is_some() => Err(Reason::Drain),
@@ -59,7 +71,15 @@ impl Relay {
         if request.body != BodyKind::None {
             return Err(Reason::BadRequest);
         }
-        self.answer(slot, Answer { reply: request.reply(), ..answer }, origin, now);
+        self.answer(
+            slot,
+            Answer {
+                reply: request.reply(),
+                ..answer
+            },
+            origin,
+            now,
+        );
         Ok(())
     }
 
@@ -76,7 +96,10 @@ impl Relay {
             self.authorize(request)?;
             let text = format!("{{\"subscribers\":{}}}\n", self.hub.subscribers(&name));
             let headers = [("Cache-Control", "no-store")];
-            let info = Answer { headers: &headers, ..plain("application/json", text.as_bytes()) };
+            let info = Answer {
+                headers: &headers,
+                ..plain("application/json", text.as_bytes())
+            };
             return self.get(slot, request, info, origin, now);
         }
         let name = http::channel_name(rest)?;
@@ -88,15 +111,24 @@ impl Relay {
     }
 
     fn authorize(&self, request: &Request<'_, '_>) -> Result<(), Reason> {
-        let Some(key) = &self.settings.publish_key else { return Ok(()) };
+        let Some(key) = &self.settings.publish_key else {
+            return Ok(());
+        };
         let value = request.header_once("authorization")?.unwrap_or_default();
         let given = match value.split_at_checked(7) {
             Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"bearer ") => given,
             _ => return Err(Reason::Unauthorized),
         };
         // The time this takes must not tell how much of a guess was right.
-        let differ = given.iter().zip(key.as_bytes()).fold(0, |d, (a, b)| d | (a ^ b));
-        if given.len() == key.len() && differ == 0 { Ok(()) } else { Err(Reason::Unauthorized) }
+        let differ = given
+            .iter()
+            .zip(key.as_bytes())
+            .fold(0, |d, (a, b)| d | (a ^ b));
+        if given.len() == key.len() && differ == 0 {
+            Ok(())
+        } else {
+            Err(Reason::Unauthorized)
+        }
     }
 
     fn begin_upload(
@@ -148,11 +180,18 @@ impl Relay {
         let headers = [
             ("Allow", CHANNEL_METHODS),
             ("Access-Control-Allow-Methods", CHANNEL_METHODS),
-            ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+            (
+                "Access-Control-Allow-Headers",
+                "Authorization, Content-Type",
+            ),
             ("Access-Control-Max-Age", "600"),
         ];
-        let answer =
-            Answer { status: 204, headers: &headers, reply: request.reply(), ..Answer::default() };
+        let answer = Answer {
+            status: 204,
+            headers: &headers,
+            reply: request.reply(),
+            ..Answer::default()
+        };
         self.answer(slot, answer, origin, now);
         Ok(())
     }
@@ -198,7 +237,12 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 fn plain<'a>(content_type: &'a str, body: &'a [u8]) -> Answer<'a> {
-    Answer { status: 200, content_type, body, ..Answer::default() }
+    Answer {
+        status: 200,
+        content_type,
+        body,
+        ..Answer::default()
+    }
 }
 
 /// Media types that are never text.
@@ -207,5 +251,12 @@ fn is_binary(content_type: &[u8]) -> bool {
         content_type.len() >= prefix.len()
             && content_type[..prefix.len()].eq_ignore_ascii_case(prefix)
     };
-    [&b"application/octet-stream"[..], b"image/", b"audio/", b"video/"].into_iter().any(starts)
+    [
+        &b"application/octet-stream"[..],
+        b"image/",
+        b"audio/",
+        b"video/",
+    ]
+    .into_iter()
+    .any(starts)
 }

@@ -8,6 +8,8 @@
 //!   number of fragments. All of them come before the first payload byte.
 //! - Invariant of a message under way: bytes handed out + `frame_left` = `declared` ≤ the limit.
 
+use std::ops::Range;
+
 use crate::close::Reason;
 
 use super::header::{self, Header, Kind, opcode};
@@ -107,9 +109,10 @@ impl Decoder {
         limits: &DecodeLimits,
     ) -> Result<Decoded<'a>, Reason> {
         if self.partial.is_none()
-            && let Some((kind, key, end)) = short_message(input, limits)
+            && let Some((kind, key, at)) = whole_message(input, limits)
         {
-            let payload = &input[6..end];
+            let end = at.end;
+            let payload = &input[at];
             return Ok((end, Some(Event::Message { kind, key, payload })));
         }
         self.decode_any(input, hold, limits)
@@ -243,23 +246,31 @@ impl Partial {
     }
 }
 
-/// The common case: a whole message of up to 125 bytes in one frame, within the limit. Returns its
-/// kind, key and end; anything else is left to the full decoder.
+/// The common case: a whole message of up to 65,535 bytes in one frame, within the limit. Returns
+/// its kind, its key and where its payload is; anything else is left to the full decoder.
 #[inline(always)]
-fn short_message(input: &[u8], limits: &DecodeLimits) -> Option<(Kind, [u8; 4], usize)> {
-    let &[first @ 0x81..=0x82, second @ 0x80..=0xFD, a, b, c, d, ..] = input else {
-        return None;
+fn whole_message(input: &[u8], limits: &DecodeLimits) -> Option<(Kind, [u8; 4], Range<usize>)> {
+    let (&[first, second], rest) = input.split_first_chunk::<2>()?;
+    let kind = match first {
+        0x81 => Kind::Text,
+        0x82 => Kind::Binary,
+        _ => return None,
     };
-    let end = 6 + usize::from(second & 0x7F);
-    if end > input.len() || end as u64 - 6 > limits.message_bytes_max {
-        return None;
-    }
-    let kind = if first == 0x81 {
-        Kind::Text
-    } else {
-        Kind::Binary
+    let (len, rest, start) = match second {
+        0x80..=0xFD => (usize::from(second & 0x7F), rest, 6),
+        0xFE => {
+            let (&len, rest) = rest.split_first_chunk::<2>()?;
+            match u16::from_be_bytes(len) {
+                // What 7 bits could hold is the full decoder's to refuse.
+                ..126 => return None,
+                len => (usize::from(len), rest, 8),
+            }
+        }
+        _ => return None,
     };
-    Some((kind, [a, b, c, d], end))
+    let (&key, rest) = rest.split_first_chunk::<4>()?;
+    let fits = len <= rest.len() && len as u64 <= limits.message_bytes_max;
+    fits.then(|| (kind, key, start..start + len))
 }
 
 /// A control frame whose header is complete; it is consumed whole or not at all.

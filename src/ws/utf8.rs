@@ -5,8 +5,13 @@
 
 use crate::close::Reason;
 
-/// Below this a byte loop over words beats the set-up of the vector routine.
+/// Below this, to ask first whether it is all ASCII is cheaper than the general routines.
 const SHORT: usize = 64;
+
+#[inline]
+fn short_ascii(bytes: &[u8]) -> bool {
+    bytes.len() < SHORT && bytes.is_ascii()
+}
 
 /// How far a gathered text has been checked.
 ///
@@ -24,6 +29,10 @@ impl Utf8 {
     /// When `gathered` is shorter than what was checked.
     pub fn check(&mut self, gathered: &[u8], complete: bool) -> Result<(), Reason> {
         let added = &gathered[self.checked..];
+        if short_ascii(added) {
+            self.checked = gathered.len();
+            return Ok(());
+        }
         match simdutf8::compat::from_utf8(added) {
             Ok(_) => self.checked = gathered.len(),
             Err(e) if e.error_len().is_none() && !complete => self.checked += e.valid_up_to(),
@@ -36,10 +45,7 @@ impl Utf8 {
 /// Whether a whole payload is UTF-8.
 #[inline]
 pub fn valid(bytes: &[u8]) -> bool {
-    if bytes.len() < SHORT && bytes.is_ascii() {
-        return true;
-    }
-    simdutf8::basic::from_utf8(bytes).is_ok()
+    short_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 #[cfg(test)]

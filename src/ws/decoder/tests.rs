@@ -371,6 +371,19 @@ fn malformed_closes_and_header_violations_end_the_stream() {
 }
 
 #[test]
+fn whole_frames_with_a_16_bit_length_have_one_that_needs_it() {
+    for len in [0u16, 1, 125, 126, 127, 1000, u16::MAX] {
+        let mut stream = vec![0x81, 0xFE];
+        stream.extend(len.to_be_bytes());
+        stream.extend([1, 2, 3, 4]);
+        stream.resize(8 + usize::from(len), b'x');
+        let want = (len < 126).then_some(Reason::BadLength);
+        assert_eq!(Feed::run(&stream, &[], true, &ROOMY).error, want, "{len}");
+        assert_like_naive(&stream, &[5, 1000], &ROOMY);
+    }
+}
+
+#[test]
 fn the_largest_control_frame_waits_in_the_tail() {
     let ping = frame(0x89, &[5; 125]);
     assert_eq!(ping.len(), TAIL_MAX + 1);
