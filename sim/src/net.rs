@@ -8,6 +8,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use longwave::limits::ACCEPT_RETRY_MS;
 use longwave::net::{Accept, Event, Net, Recv, Token, Waker};
 use longwave::wire::{Sent, Wire};
 
@@ -85,7 +86,11 @@ impl<O: Outside> SimNet<O> {
         if deadline != u64::MAX {
             self.kernel.advance_to_ms(deadline);
         }
-        if self.kernel.now_ms() - self.calm_since_ms >= CALM_MS || deadline == u64::MAX {
+        // A server that found no descriptors has its own time to try again.
+        let since = self
+            .calm_since_ms
+            .max(self.kernel.emfile_until_ms + 2 * ACCEPT_RETRY_MS);
+        if self.kernel.now_ms() >= since + CALM_MS || deadline == u64::MAX {
             self.outside.calm(&mut self.kernel);
         }
     }
@@ -103,6 +108,7 @@ impl<O: Outside> SimNet<O> {
             self.outside.act(&mut self.kernel);
         }
         self.outside.settle(&mut self.kernel);
+        self.kernel.thawed = true;
         self.kernel.note("clock jump", left, 0);
     }
 }

@@ -49,17 +49,17 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
 }
 
 fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
-    let message = if frugal { 65_536 } else { *rng.pick(&[2_000, 16_384, 65_536]) };
+    let message = if frugal {
+        65_536
+    } else {
+        *rng.pick(&[2_000, 16_384, 65_536])
+    };
     let lag = message * rng.between(2, 4) / 2;
     Limits {
         message_bytes_max: message,
         lag_bytes_max: lag,
         unflushed_bytes_max: rng.between(500, lag),
-        memory_bytes_max: if frugal {
-            1 << 20
-        } else {
-            256 << 20
-        },
+        memory_bytes_max: if frugal { 1 << 20 } else { 256 << 20 },
         connections_max: if tight {
             clients * rng.between(6, 9) / 10
         } else {

@@ -271,6 +271,7 @@ impl World {
 
     fn stop(&mut self) -> Result<(), String> {
         self.crowd().rules.draining = true;
+        let listeners = self.crowd().listeners();
         self.handle.stop();
         self.until("the server stops", |w| !w.running)?;
         let SimNet {
@@ -279,7 +280,7 @@ impl World {
         outside.wake_everybody();
         outside.settle(kernel);
         outside.failure.take().map_or(Ok(()), Err)?;
-        outside.check_farewell()
+        outside.check_farewell(&listeners)
     }
 
     fn outcome(mut self, verdict: Result<(), String>) -> Outcome {

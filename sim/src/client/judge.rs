@@ -263,7 +263,8 @@ impl Client {
                 self.asked, self.due_close, self.sent_close, self.input.len()
             )));
         }
-        if !reset && !self.input.is_empty() && !self.excuses.silent {
+        let dropped = self.excuses.silent || (self.fin && self.role != Role::Http);
+        if !reset && !self.input.is_empty() && !dropped {
             return Err(self.blame(&format!(
                 "{why} inside a frame or answer: {} bytes of it",
                 self.input.len()
@@ -285,7 +286,9 @@ impl Client {
         }
         if !self.upgraded {
             let done = self.last_answer || (self.asked.is_empty() && (self.fin || excuses.late));
-            return done || rules.tight || excuses.late || (self.fin && self.role == Role::Rude);
+            let upgrading = matches!(self.asked.front(), Some(Asked::Upgrade { .. }));
+            let gone = self.fin && (upgrading || self.role == Role::Rude);
+            return done || rules.tight || excuses.late || gone || (upgrading && reset && blocked);
         }
         let member = matches!(self.role, Role::Member { .. });
         let lost_close = self.closing().is_some() && (excuses.stalled || excuses.late);

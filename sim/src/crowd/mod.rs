@@ -154,15 +154,24 @@ impl Crowd {
         }
     }
 
-    /// The server has gone: those who listened were told so.
-    pub fn check_farewell(&self) -> Result<(), String> {
-        let told = |c: &Client| {
-            c.ended == Some(Ended::Left) || c.joined.is_none() || c.closing().is_some()
-        };
-        match self
-            .clients
+    /// Who listens now.
+    pub fn listeners(&self) -> Vec<usize> {
+        let listens = |c: &Client| c.joined.is_some() && c.channel().is_some() && !c.fin;
+        self.active
             .iter()
-            .find(|c| c.channel().is_some() && !told(c) && !c.excuses.silent && !c.fin)
+            .copied()
+            .filter(|&i| listens(&self.clients[i]))
+            .collect()
+    }
+
+    /// The server has gone: those who listened were told so.
+    pub fn check_farewell(&self, listeners: &[usize]) -> Result<(), String> {
+        let told =
+            |c: &Client| c.closing().is_some() || c.excuses.silent || c.ended == Some(Ended::Left);
+        match listeners
+            .iter()
+            .map(|&i| &self.clients[i])
+            .find(|c| !told(c))
         {
             Some(c) => Err(format!(
                 "client {} ({:?}) was not told that the server stops",

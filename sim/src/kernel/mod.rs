@@ -51,6 +51,8 @@ pub struct Kernel {
     now_us: u64,
     /// The server's process is stopped until then, in milliseconds.
     pub frozen_until_ms: u64,
+    /// The process was stopped: everything that came meanwhile is announced at once.
+    pub thawed: bool,
     /// No descriptors until then, in milliseconds.
     pub emfile_until_ms: u64,
     sockets: Vec<Socket>,
@@ -77,6 +79,7 @@ impl Kernel {
         Kernel {
             now_us: 1_000_000,
             frozen_until_ms: 0,
+            thawed: false,
             emfile_until_ms: 0,
             sockets: Vec::new(),
             slots: Vec::new(),
@@ -277,6 +280,7 @@ impl Kernel {
 
     /// Gives what is to be announced, with chance in its order and company.
     pub fn take_events(&mut self, events: &mut Vec<Event>) {
+        let thawed = std::mem::take(&mut self.thawed);
         for (at, listener) in self.listeners.iter_mut().enumerate() {
             if std::mem::take(&mut listener.edge) {
                 events.push(Event::Accept(at));
@@ -287,7 +291,7 @@ impl Kernel {
         }
         let ready = std::mem::take(&mut self.ready);
         for id in ready {
-            self.announce(id, events);
+            self.announce(id, thawed, events);
         }
         self.add_spurious(events);
         self.add_stale(events);
@@ -295,11 +299,11 @@ impl Kernel {
         self.note("events", events.len() as u64, 0);
     }
 
-    fn announce(&mut self, id: SocketId, events: &mut Vec<Event>) {
+    fn announce(&mut self, id: SocketId, at_once: bool, events: &mut Vec<Event>) {
         if self.sockets[id].token.is_none() {
             return;
         }
-        if self.strikes(Fault::EdgeDelayed) {
+        if !at_once && self.strikes(Fault::EdgeDelayed) {
             self.ready.push(id);
             return;
         }
