@@ -29,7 +29,7 @@ fn run(program: &Path, arguments: &[&OsStr]) -> String {
         .output()
         .unwrap_or_else(|e| {
             panic!(
-                "cannot start {}: {e}; `.ci/run setup` installs what is missing",
+                "cannot start {}: {e}; `.ci/run ignored` installs what is missing",
                 program.display()
             )
         });
