@@ -2,15 +2,29 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `codec`, `handshake` | the protocol as a client speaks it |
+//! | `codec`, `handshake` | the protocol as a client speaks it, written apart from the server |
 //! | `payload`, `proof` | what each message carries; what was lost, doubled, reordered, harmed |
-//! | `reactor` | thousands of connections on one thread |
-//! | `pace`, `timing` | when to send; what it took |
+//! | `reactor`, `storm` | thousands of connections on one thread; opening them |
+//! | `pace`, `latency` | when to send; how long it took |
 //! | `target` | what the server spends: `/proc/PID` |
+//! | `drive` | the phases of a run |
 //! | `scenario` | one file per scenario |
-//! | `baseline` | a bare-send server to compare with |
-//! | `cli`, `report` | what goes in, what comes out |
+//! | `baseline` | a bare server to compare with |
+//! | `cli`, `report`, `progress` | what goes in, what comes out |
 
+pub mod baseline;
+pub mod cli;
 pub mod codec;
+pub mod drive;
+pub mod handshake;
+pub mod latency;
+pub mod pace;
 pub mod payload;
+mod progress;
+pub mod proof;
 pub mod random;
+pub mod reactor;
+pub mod report;
+pub mod scenario;
+pub mod storm;
+pub mod target;

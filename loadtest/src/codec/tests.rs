@@ -206,6 +206,6 @@ proptest! {
 
     #[test]
     fn noise_never_panics_and_is_the_same_in_pieces(noise in prop::collection::vec(any::<u8>(), 0..64)) {
-        every_way(&noise);
+        let _ = every_way(&noise);
     }
 }
