@@ -153,18 +153,26 @@ impl Stage {
     /// Takes what comes for this long, sending nothing.
     ///
     /// # Errors
-    /// When polling fails.
+    /// When polling fails, or the time for everything is over.
     pub fn rest(
         &mut self,
         time: Duration,
         load: &mut impl Load,
         clock: &Clock,
     ) -> Result<(), String> {
-        let until = (Instant::now() + time).min(self.deadline);
+        let until = Instant::now() + time;
         while Instant::now() < until {
-            self.turn(until, load, clock)?;
+            self.in_time()?;
+            self.turn(until.min(self.deadline), load, clock)?;
         }
         Ok(())
+    }
+
+    fn in_time(&self) -> Result<(), String> {
+        match Instant::now() < self.deadline {
+            true => Ok(()),
+            false => Err("timed out before the run was over (--timeout)".to_owned()),
+        }
     }
 
     /// Waits until all deliveries have come, or none for the grace period, and then a moment more
@@ -201,12 +209,16 @@ impl Stage {
         self.target.as_ref().map(Target::sample).transpose()
     }
 
-    /// Takes what should not come at all.
+    /// Takes what should not come at all, be the time for everything over or not.
     ///
     /// # Errors
     /// When polling fails.
     pub fn aftermath(&mut self, load: &mut impl Load, clock: &Clock) -> Result<(), String> {
-        self.rest(AFTERMATH, load, clock)
+        let until = Instant::now() + AFTERMATH;
+        while Instant::now() < until {
+            self.turn(until, load, clock)?;
+        }
+        Ok(())
     }
 
     /// Sends until `end_ns`, or until a connection ended that makes it pointless.
@@ -220,9 +232,10 @@ impl Stage {
         loop {
             let now_ns = clock.now_ns();
             let cut = load.stops_when_cut() && !self.reactor.ended().is_empty();
-            if now_ns >= end_ns || cut || Instant::now() >= self.deadline {
+            if now_ns >= end_ns || cut {
                 return Ok(());
             }
+            self.in_time()?;
             bar.set_position(now_ns / 1_000_000_000);
             let next_ns = load.send(&mut self.reactor, clock);
             let look_ns = clock.now_ns() + LOOK.as_nanos() as u64;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::latency::Summary;
 use crate::pace::Lateness;
@@ -190,6 +190,16 @@ impl Client {
     }
 }
 
+/// Summaries by name, in the order in which they are shown.
+#[derive(Debug, Clone)]
+pub struct Latencies(pub Vec<(&'static str, Summary)>);
+
+impl Serialize for Latencies {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, summary)| (name, summary)))
+    }
+}
+
 /// One finished run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -211,8 +221,8 @@ pub struct Report {
     pub measured: Measured,
     /// Deliveries a second.
     pub deliveries_per_s: f64,
-    /// By what: every delivery, and the first, median and last of each message.
-    pub latency: BTreeMap<&'static str, Summary>,
+    /// Every delivery, and the first, median and last of each message.
+    pub latency: Latencies,
     #[allow(missing_docs)]
     pub client: Client,
     #[allow(missing_docs)]
@@ -282,7 +292,7 @@ impl fmt::Display for Report {
         for why in &c.invalid {
             writeln!(
                 f,
-                "  INVALID         {why}: latency and throughput are the client's, not the server's"
+                "  INVALID         {why}: these figures are not the server's alone"
             )?;
         }
         Ok(())
@@ -310,10 +320,7 @@ impl fmt::Display for Cost {
     }
 }
 
-fn latency_table(
-    f: &mut fmt::Formatter<'_>,
-    rows: &BTreeMap<&'static str, Summary>,
-) -> fmt::Result {
+fn latency_table(f: &mut fmt::Formatter<'_>, Latencies(rows): &Latencies) -> fmt::Result {
     let heads = ["p50", "p90", "p99", "p99.9", "max"];
     write!(f, "  latency, µs    ")?;
     heads.iter().try_for_each(|head| write!(f, "{head:>11}"))?;

@@ -1,7 +1,5 @@
 //! `echo`: every connection gets its own messages back, each once and in order.
 
-use std::collections::BTreeMap;
-
 use super::{Finished, HELD_BYTES, TICKS_PER_TURN, lateness_of};
 use crate::cli::Echo;
 use crate::drive::{Clock, Load, Span, Stage, drive};
@@ -10,7 +8,7 @@ use crate::pace::{Lateness, Pace};
 use crate::payload::Maker;
 use crate::proof::{Echoes, Faults, Seen};
 use crate::reactor::Reactor;
-use crate::report::Report;
+use crate::report::{Latencies, Report};
 
 /// Runs it.
 ///
@@ -29,7 +27,7 @@ pub fn run(options: &Echo) -> Result<Report, String> {
         common,
         sending,
         measured,
-        latency: BTreeMap::from([("round trip", load.all.summary())]),
+        latency: Latencies(vec![("all", load.all.summary())]),
         lateness: &load.lateness,
         foreign: load.echoes.foreign(),
     };

@@ -3,8 +3,6 @@
 //! Subscribers are connections 0 to S − 1, publishers S to S + P − 1. Each message must come once
 //! to every subscriber and to every *other* publisher (`--own`: to its own too), in one order.
 
-use std::collections::BTreeMap;
-
 use super::{Finished, HELD_BYTES, TICKS_PER_TURN, lateness_of};
 use crate::cli::Fanout;
 use crate::drive::{Clock, Load, Span, Stage, drive};
@@ -13,7 +11,7 @@ use crate::pace::{Lateness, Pace};
 use crate::payload::Maker;
 use crate::proof::{Faults, Ledger, Seen};
 use crate::reactor::Reactor;
-use crate::report::Report;
+use crate::report::{Latencies, Report};
 
 /// Runs it.
 ///
@@ -27,11 +25,11 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
     let mut stage = Stage::new(common, connections as u64, takes)?;
     let mut load = FanoutLoad::new(options, stage.run);
     let measured = drive(&mut stage, &mut load, connections, Span::of(sending))?;
-    let latency = BTreeMap::from([
+    let latency = Latencies(vec![
         ("all", load.all.summary()),
-        ("first of each", load.spread.first.summary()),
-        ("median of each", load.spread.median.summary()),
-        ("last of each", load.spread.last.summary()),
+        ("first", load.spread.first.summary()),
+        ("median", load.spread.median.summary()),
+        ("last", load.spread.last.summary()),
     ]);
     let finished = Finished {
         scenario: "fanout",

@@ -5,13 +5,10 @@ pub mod echo;
 pub mod fanout;
 pub mod idle;
 
-use std::collections::BTreeMap;
-
 use crate::cli::{Common, Sending};
 use crate::drive::{Load, Stage};
-use crate::latency::Summary;
 use crate::pace::Lateness;
-use crate::report::{Client, Measured, Report, Verdict};
+use crate::report::{Client, Latencies, Measured, Report, Verdict};
 
 /// A sender whose output waits with more than this is not given more: the server pushes back.
 const HELD_BYTES: usize = 1 << 20;
@@ -24,7 +21,7 @@ struct Finished<'a> {
     common: &'a Common,
     sending: &'a Sending,
     measured: Measured,
-    latency: BTreeMap<&'static str, Summary>,
+    latency: Latencies,
     lateness: &'a Lateness,
     foreign: u64,
 }
