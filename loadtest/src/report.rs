@@ -209,6 +209,8 @@ pub struct Report {
     pub url: String,
     /// What reproduces it.
     pub seed: u64,
+    /// Connections that send.
+    pub senders: u32,
     /// Bytes of a message.
     pub size: usize,
     /// Messages a second; 0 for a closed loop.

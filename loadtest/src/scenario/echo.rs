@@ -1,10 +1,10 @@
 //! `echo`: every connection gets its own messages back, each once and in order.
 
-use super::{Finished, HELD_BYTES, TICKS_PER_TURN, lateness_of};
+use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
 use crate::cli::Echo;
 use crate::drive::{Clock, Load, Span, Stage, drive};
 use crate::latency::Latency;
-use crate::pace::{Lateness, Pace};
+use crate::pace::Lateness;
 use crate::payload::Maker;
 use crate::proof::{Echoes, Faults, Seen};
 use crate::reactor::Reactor;
@@ -26,6 +26,7 @@ pub fn run(options: &Echo) -> Result<Report, String> {
         scenario: "echo",
         common,
         sending,
+        senders: options.connections,
         measured,
         latency: Latencies(vec![("all", load.all.summary())]),
         lateness: &load.lateness,
@@ -35,13 +36,10 @@ pub fn run(options: &Echo) -> Result<Report, String> {
 }
 
 struct EchoLoad {
-    connections: usize,
     batch: u32,
     window: u32,
     /// `None`: closed loop.
-    pace: Option<Pace>,
-    ticks: usize,
-    held: bool,
+    pace: Option<OpenLoop>,
     /// Closed loop: who may have room in its window.
     room: Vec<usize>,
     span: Span,
@@ -55,12 +53,9 @@ impl EchoLoad {
     fn new(options: &Echo, run: u32) -> EchoLoad {
         let (sending, connections) = (&options.sending, options.connections as usize);
         EchoLoad {
-            connections,
             batch: sending.batch,
             window: sending.window,
-            pace: (sending.rate > 0.0).then(|| Pace::new(sending.rate, sending.batch)),
-            ticks: 0,
-            held: false,
+            pace: OpenLoop::of(sending, connections),
             room: (0..connections).collect(),
             span: Span::of(sending),
             maker: Maker::new(run, sending.size, options.common.seed),
@@ -78,24 +73,17 @@ impl EchoLoad {
         reactor.flush(id);
     }
 
+    /// Sends what is due by the clock; when to be asked again, or `None` in a closed loop.
     fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
         for _ in 0..TICKS_PER_TURN {
-            let id = self.ticks % self.connections;
-            if reactor.waiting_bytes(id) > HELD_BYTES {
-                self.held = true;
-                return Some(u64::MAX);
-            }
-            let now_ns = clock.now_ns();
             let pace = self.pace.as_mut()?;
-            let Some(intended_ns) = pace.due(now_ns) else {
-                self.held = false;
-                return Some(pace.next_ns());
-            };
-            if !self.held && intended_ns >= self.span.from_ns {
-                self.lateness.note(now_ns - intended_ns);
+            match pace.next(reactor, 0, clock.now_ns(), &mut self.lateness) {
+                Due::Wait(until_ns) => return Some(until_ns),
+                Due::Send {
+                    sender,
+                    intended_ns,
+                } => self.publish(sender, intended_ns, reactor),
             }
-            self.ticks += 1;
-            self.publish(id, intended_ns, reactor);
         }
         Some(clock.now_ns())
     }

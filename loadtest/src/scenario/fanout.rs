@@ -3,11 +3,11 @@
 //! Subscribers are connections 0 to S − 1, publishers S to S + P − 1. Each message must come once
 //! to every subscriber and to every *other* publisher (`--own`: to its own too), in one order.
 
-use super::{Finished, HELD_BYTES, TICKS_PER_TURN, lateness_of};
+use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
 use crate::cli::Fanout;
 use crate::drive::{Clock, Load, Span, Stage, drive};
 use crate::latency::{Latency, Spread};
-use crate::pace::{Lateness, Pace};
+use crate::pace::Lateness;
 use crate::payload::Maker;
 use crate::proof::{Faults, Ledger, Seen};
 use crate::reactor::Reactor;
@@ -35,6 +35,7 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
         scenario: "fanout",
         common,
         sending,
+        senders: options.publishers,
         measured,
         latency,
         lateness: &load.lateness,
@@ -49,11 +50,7 @@ struct FanoutLoad {
     batch: u32,
     window: u32,
     /// `None`: closed loop.
-    pace: Option<Pace>,
-    /// Ticks so far, and so whose turn it is.
-    ticks: u32,
-    /// The server pushed back, and the pace has not caught up since.
-    held: bool,
+    pace: Option<OpenLoop>,
     span: Span,
     maker: Maker,
     ledger: Ledger,
@@ -75,9 +72,7 @@ impl FanoutLoad {
             publishers,
             batch: sending.batch,
             window: sending.window,
-            pace: (sending.rate > 0.0).then(|| Pace::new(sending.rate, sending.batch)),
-            ticks: 0,
-            held: false,
+            pace: OpenLoop::of(sending, publishers as usize),
             span: Span::of(sending),
             maker: Maker::new(run, sending.size, options.common.seed),
             spread: Spread::new(audience.collect()),
@@ -102,25 +97,22 @@ impl FanoutLoad {
         reactor.flush(connection);
     }
 
-    /// Sends by the clock. What the server holds up stays due, with the time it was meant for.
+    /// Sends what is due by the clock; when to be asked again, or `None` in a closed loop.
     fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
         for _ in 0..TICKS_PER_TURN {
-            let publisher = self.ticks % self.publishers;
-            if reactor.waiting_bytes(self.subscribers + publisher as usize) > HELD_BYTES {
-                self.held = true;
-                return Some(u64::MAX);
-            }
-            let now_ns = clock.now_ns();
             let pace = self.pace.as_mut()?;
-            let Some(intended_ns) = pace.due(now_ns) else {
-                self.held = false;
-                return Some(pace.next_ns());
-            };
-            if !self.held && intended_ns >= self.span.from_ns {
-                self.lateness.note(now_ns - intended_ns);
+            match pace.next(
+                reactor,
+                self.subscribers,
+                clock.now_ns(),
+                &mut self.lateness,
+            ) {
+                Due::Wait(until_ns) => return Some(until_ns),
+                Due::Send {
+                    sender,
+                    intended_ns,
+                } => self.publish(sender as u32, intended_ns, reactor),
             }
-            self.ticks = self.ticks.wrapping_add(1);
-            self.publish(publisher, intended_ns, reactor);
         }
         Some(clock.now_ns())
     }
