@@ -356,3 +356,59 @@ pub fn write_out(report: &impl Outcome, json: Option<&Path>) -> Result<(), Strin
     print!("{out}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_ended_is_wrong_although_nothing_was_lost() {
+        let none = Faults::default();
+        let good = Verdict::new(5, 5, none, 3, &[]);
+        assert!(good.is_good());
+        let cut = (7, Ended::Cut("end of stream".to_owned()));
+        let verdict = Verdict::new(5, 5, none, 0, &[cut.clone(), cut]);
+        assert!(!verdict.is_good());
+        assert!(
+            verdict
+                .to_string()
+                .contains("2 × cut without a close frame")
+        );
+        let faults = Faults { lost: 1, ..none };
+        assert!(!Verdict::new(5, 4, faults, 0, &[]).is_good());
+    }
+
+    #[test]
+    fn the_client_is_judged_by_its_cpu_and_its_late_sends() {
+        let lateness = |late| Lateness {
+            threshold_ns: 10,
+            sends: 1000,
+            late,
+            max_ns: 0,
+        };
+        assert!(Client::new(0.95, &lateness(10)).invalid.is_empty());
+        assert_eq!(Client::new(0.96, &lateness(10)).invalid.len(), 1);
+        assert_eq!(Client::new(0.96, &lateness(11)).invalid.len(), 2);
+    }
+
+    #[test]
+    fn cost_is_the_cpu_of_the_measured_span_and_the_memory_of_connecting() {
+        let sample = |user_us: u64, system_us: u64, rss_bytes| Sample {
+            user_ns: user_us * 1000,
+            system_ns: system_us * 1000,
+            rss_bytes,
+        };
+        let samples = [
+            sample(0, 0, 1_000_000),
+            sample(50, 50, 1_020_000),
+            sample(100, 200, 1_020_000),
+            sample(400, 900, 1_100_000),
+        ];
+        let cost = Cost::new(samples, 100, 500);
+        assert_eq!((cost.user_us, cost.system_us), (300.0, 700.0));
+        assert_eq!(
+            (cost.cpu_per_delivery_us, cost.rss_per_connection),
+            (2.0, 200.0)
+        );
+    }
+}

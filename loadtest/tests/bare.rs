@@ -78,6 +78,21 @@ fn echo_both_ways() {
 }
 
 #[test]
+fn messages_larger_than_any_socket_buffer_come_back_whole() {
+    let bare = Bare::start(&[]);
+    let address = &bare.address;
+    let ran = run(&format!(
+        "echo --url ws://{address}/echo --connections 2 --size 16MiB {CALM}"
+    ));
+    assert_eq!((ran.code, ran.faults()), (0, RIGHT), "{:#}", ran.report);
+    assert!(ran.number("/verdict/delivered") >= 2.0);
+    let ran = run(&format!(
+        "fanout --url ws://{address}/a --subscribers 3 --size 16MiB {CALM}"
+    ));
+    assert_eq!((ran.code, ran.faults()), (0, RIGHT), "{:#}", ran.report);
+}
+
+#[test]
 fn idle_reaches_all_but_the_sender() {
     let bare = Bare::start(&[]);
     let (address, pid) = (&bare.address, bare.pid);

@@ -140,6 +140,7 @@ fn each_violation_is_found_and_what_came_before_it_is_given() {
         (&[0x81, 1, 0xff], Violation::BadUtf8),
         (&[0x01, 1, 0xc3, 0x80, 1, 0x41], Violation::BadUtf8),
         (&[0x88, 0, 0x82, 0], Violation::AfterClose),
+        (&[0x88, 0, 0x82], Violation::AfterClose),
     ];
     for (bad, violation) in cases {
         let stream = [&frame(0x82, b"before"), *bad].concat();

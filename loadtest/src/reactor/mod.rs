@@ -25,8 +25,8 @@ use crate::random::Random;
 use connection::Connection;
 use timer::Timer;
 
-/// The most that one read takes.
-const SCRATCH_BYTES: usize = 256 * 1024;
+/// The most that one read takes; little in tests, so that one connection fills its turn.
+const SCRATCH_BYTES: usize = if cfg!(test) { 1024 } else { 256 * 1024 };
 /// Readiness events taken in one turn.
 const EVENTS_PER_TURN: usize = 1024;
 /// The token of the timer; connections have their index.
@@ -220,3 +220,6 @@ fn in_progress(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::WouldBlock
         || e.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
 }
+
+#[cfg(test)]
+mod tests;
