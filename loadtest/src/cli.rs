@@ -1,0 +1,262 @@
+//! The command line: what each option means, and which values it takes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::payload::HEADER_BYTES;
+
+/// Drives any WebSocket server and proves what it delivered.
+///
+/// Exit codes: 0 all is well, 1 deliveries were wrong, 2 the run could not be made,
+/// 3 the client itself was too slow, so its figures mean nothing.
+#[derive(Debug, Parser)]
+#[command(name = "longwave-loadtest", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to run.
+    #[command(subcommand)]
+    pub scenario: Scenario,
+}
+
+/// The scenarios.
+#[derive(Debug, Subcommand)]
+pub enum Scenario {
+    /// Publishers to subscribers of one channel; every delivery is checked
+    Fanout(Fanout),
+    /// Every connection gets its own messages back
+    Echo(Echo),
+    /// Connections that do nothing: memory for each, and one message to all at the end
+    Idle(Idle),
+    /// A bare server to compare with: reads a message, sends it to every other connection
+    Baseline(Baseline),
+}
+
+/// What all scenarios share.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The server, as ws://HOST:PORT/PATH
+    #[arg(long)]
+    pub url: String,
+    /// Process of the server, for its CPU and memory; repeat it for each of several
+    #[arg(long)]
+    pub pid: Vec<u32>,
+    /// Also write the report as JSON into this file; "-" prints it instead of the table
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Spread connections over 127.0.0.1 to 127.0.0.N, when ports run out
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=254))]
+    pub source_addresses: u8,
+    /// Connections being opened at once
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub in_flight: u32,
+    /// Wait this long after the last delivery for those that are missing
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration)]
+    pub grace: Duration,
+    /// Give up after this long over all [default: what the run takes, and 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Everything random comes from this number
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// How messages are made and when they are sent.
+#[derive(Debug, Clone, Args)]
+pub struct Sending {
+    /// Bytes of one message, at least 24
+    #[arg(long, default_value = "128", value_parser = message_size)]
+    pub size: usize,
+    /// Messages a second over all senders, by the clock (open loop); 0: closed loop by --window
+    #[arg(long, default_value_t = 0.0, value_parser = rate)]
+    pub rate: f64,
+    /// Closed loop: messages that one sender may have outstanding
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub window: u32,
+    /// Messages that one sender sends in one write
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: u32,
+    /// Measured time
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub duration: Duration,
+    /// Time before that, checked but not measured
+    #[arg(long, default_value = "1s", value_parser = duration)]
+    pub warmup: Duration,
+    /// A send this much after its time is late; over 1 % late sends make the run INVALID
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
+    pub late: Duration,
+    /// Exit 0 although the client was saturated (server CPU per delivery is still sound then)
+    #[arg(long)]
+    pub allow_saturated: bool,
+}
+
+/// `fanout`
+#[derive(Debug, Clone, Args)]
+pub struct Fanout {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: Sending,
+    /// Connections that only listen
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub subscribers: u32,
+    /// Connections that publish, and get what the other publishers send
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub publishers: u32,
+    /// The server sends publishers their own messages too
+    #[arg(long)]
+    pub own: bool,
+}
+
+/// `echo`
+#[derive(Debug, Clone, Args)]
+pub struct Echo {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: Sending,
+    /// Connections
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections: u32,
+}
+
+/// `idle`
+#[derive(Debug, Clone, Args)]
+pub struct Idle {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// Connections
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..))]
+    pub connections: u32,
+    /// Open so many, then look at the server's memory
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub step: u32,
+    /// Hold all of them open for this long
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub hold: Duration,
+}
+
+/// `baseline`
+#[derive(Debug, Clone, Args)]
+pub struct Baseline {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Send what one turn brought in one piece, rather than message by message
+    #[arg(long)]
+    pub coalesce: bool,
+}
+
+impl Sending {
+    /// Refuses combinations that contradict each other.
+    ///
+    /// # Errors
+    /// A sentence that names the options.
+    pub fn check(&self) -> Result<(), String> {
+        if self.rate == 0.0 && self.batch > self.window {
+            return Err(format!(
+                "--batch {} is over --window {}: a sender could never send",
+                self.batch, self.window
+            ));
+        }
+        if self.duration.is_zero() {
+            return Err("--duration is zero: nothing would be measured".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A time: a number with `us`, `ms`, `s` or `m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
+    let found = units
+        .iter()
+        .find_map(|(unit, s)| Some((text.strip_suffix(unit)?, s)));
+    let (number, seconds) = found.ok_or("expected a time such as 500us, 250ms, 10s or 2m")?;
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "expected a time such as 250ms or 10s")?;
+    match number * seconds {
+        s if (0.0..=86_400.0).contains(&s) => Ok(Duration::from_secs_f64(s)),
+        _ => Err("expected a time from 0 to a day".to_owned()),
+    }
+}
+
+/// A size: plain bytes, or a number with `KiB` or `MiB`.
+fn message_size(text: &str) -> Result<usize, String> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("", 1)];
+    let found = units
+        .iter()
+        .find_map(|(unit, n)| Some((text.strip_suffix(unit)?, n)));
+    let (number, unit) = found.expect("the empty unit fits all");
+    let number: usize = number
+        .parse()
+        .map_err(|_| "expected bytes, such as 128, 16KiB or 1MiB")?;
+    match number.saturating_mul(*unit) {
+        n if (HEADER_BYTES..=64 << 20).contains(&n) => Ok(n),
+        _ => Err(format!(
+            "expected {HEADER_BYTES} bytes to 64MiB: each message carries its own proof"
+        )),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=1e7).contains(&rate) => Ok(rate),
+        _ => Err("expected messages a second, 0 to 10000000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_sizes() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("500us"), Ok(Duration::from_micros(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["10", "s", "-1s", "2d", "1e9s", "NaNs", ""] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(message_size("24"), Ok(24));
+        assert_eq!(message_size("16KiB"), Ok(16384));
+        for bad in ["23", "65MiB", "x", "", "-1", "99999999999999999999KiB"] {
+            assert!(message_size(bad).is_err(), "{bad}");
+        }
+        assert!(rate("nan").is_err() && rate("-1").is_err() && rate("0.5").is_ok());
+    }
+
+    #[test]
+    fn a_batch_that_never_fits_is_refused() {
+        let parse = |words: &str| {
+            let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+            let Scenario::Fanout(fanout) = cli.scenario else {
+                panic!("fanout");
+            };
+            fanout.sending.check()
+        };
+        let base = "x fanout --url ws://127.0.0.1:1/";
+        assert!(
+            parse(&format!("{base} --batch 4"))
+                .unwrap_err()
+                .contains("--window 1")
+        );
+        assert_eq!(parse(&format!("{base} --batch 4 --window 4")), Ok(()));
+        assert_eq!(parse(&format!("{base} --batch 4 --rate 10")), Ok(()));
+    }
+}

@@ -1,0 +1,302 @@
+//! The phases of a measured run: connect, warm up, measure, wait for stragglers.
+//!
+//! A scenario is a [`Load`]; it never looks at the clock. The server's CPU is taken from the end
+//! of the warm-up until the last delivery, and divided by the deliveries of the same span.
+
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+
+use crate::cli::{Common, Sending};
+use crate::handshake::Url;
+use crate::proof::Faults;
+use crate::reactor::Reactor;
+use crate::report::{Cost, Measured};
+use crate::storm::Storm;
+use crate::target::{self, Sample, Target};
+use crate::{progress, random};
+
+/// After connecting: time for the server to finish joining the last connection.
+const SETTLE: Duration = Duration::from_millis(200);
+/// After the last delivery: time for what should not come at all.
+const AFTERMATH: Duration = Duration::from_millis(100);
+/// What a run takes beyond its own phases before it is given up.
+const SPARE: Duration = Duration::from_secs(60);
+/// The loop looks at its phases at least this often.
+const LOOK: Duration = Duration::from_millis(50);
+/// Descriptors that are not connections.
+const DESCRIPTORS_RESERVE: u64 = 32;
+
+/// What a scenario sends and takes. Times are nanoseconds since the run began.
+pub trait Load {
+    /// Sends what is due; returns when to be asked again.
+    fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64;
+    /// Takes one message that came.
+    fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64);
+    /// First-time deliveries so far.
+    fn delivered(&self) -> u64;
+    /// First-time deliveries that there must be, of what was sent so far.
+    fn expected(&self) -> u64;
+    /// Messages sent so far.
+    fn messages(&self) -> u64;
+    /// Whether a connection that ended makes it pointless to go on.
+    fn stops_when_cut(&self) -> bool;
+    /// What went wrong.
+    fn verdict(&self) -> Faults;
+}
+
+/// Time since the run began.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(pub Instant);
+
+impl Clock {
+    /// Nanoseconds at this moment.
+    pub fn now_ns(&self) -> u64 {
+        self.at(Instant::now())
+    }
+
+    /// Nanoseconds at that moment; 0 before the run began.
+    pub fn at(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.0).as_nanos() as u64
+    }
+}
+
+/// Which messages are measured: those that were due in this span.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// From here, nanoseconds.
+    pub from_ns: u64,
+    /// To here, exclusive.
+    pub to_ns: u64,
+}
+
+impl Span {
+    /// The measured span of these options.
+    pub fn of(sending: &Sending) -> Span {
+        let from_ns = sending.warmup.as_nanos() as u64;
+        Span {
+            from_ns,
+            to_ns: from_ns + sending.duration.as_nanos() as u64,
+        }
+    }
+
+    /// A message's latency, if it is measured.
+    pub fn latency(&self, intended_ns: u64, now_ns: u64) -> Option<u64> {
+        let inside = (self.from_ns..self.to_ns).contains(&intended_ns);
+        inside.then(|| now_ns.saturating_sub(intended_ns))
+    }
+}
+
+/// The network side of a run.
+#[derive(Debug)]
+pub struct Stage {
+    /// All connections.
+    pub reactor: Reactor,
+    /// The server's processes, if named.
+    pub target: Option<Target>,
+    /// The number that tells this run's messages from another's.
+    pub run: u32,
+    /// When everything is given up.
+    pub deadline: Instant,
+    in_flight: usize,
+    grace: Duration,
+}
+
+impl Stage {
+    /// Prepares a run of `connections` that takes about `takes`.
+    ///
+    /// # Errors
+    /// A sentence: a bad URL, too few descriptors, an unreadable process.
+    pub fn new(common: &Common, connections: u64, takes: Duration) -> Result<Stage, String> {
+        let descriptors = target::raise_descriptors();
+        if connections + DESCRIPTORS_RESERVE > descriptors {
+            return Err(format!(
+                "{connections} connections need {} descriptors, the limit is {descriptors}: see ulimit -Hn",
+                connections + DESCRIPTORS_RESERVE
+            ));
+        }
+        let url = Url::parse(&common.url)?;
+        if common.source_addresses > 0 && !(url.address.is_ipv4() && url.address.ip().is_loopback())
+        {
+            return Err("--source-addresses needs a server on 127.0.0.0/8".to_owned());
+        }
+        let run = run_number(common.seed);
+        let reactor = Reactor::new(url, common.seed, common.source_addresses);
+        Ok(Stage {
+            reactor: reactor.map_err(|e| format!("cannot set up polling: {e}"))?,
+            target: Target::new(&common.pid)?,
+            run,
+            deadline: Instant::now() + common.timeout.unwrap_or(takes + SPARE),
+            in_flight: common.in_flight as usize,
+            grace: common.grace,
+        })
+    }
+
+    /// Opens connections until `total` are open.
+    ///
+    /// # Errors
+    /// A sentence: the first that failed, or how far it got.
+    pub fn open(&mut self, total: usize, load: &mut impl Load) -> Result<(), String> {
+        let storm = Storm {
+            in_flight: self.in_flight,
+            deadline: self.deadline,
+        };
+        let bar = progress::bar("connect", total as u64);
+        let mut sink = |id, text, payload: &[u8], _at| load.take(id, text, payload, 0);
+        storm.open(&mut self.reactor, total, &mut sink, |open| {
+            bar.set_position(open as u64)
+        })?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Takes what comes for this long, sending nothing.
+    ///
+    /// # Errors
+    /// When polling fails, or the time for everything is over.
+    pub fn rest(
+        &mut self,
+        time: Duration,
+        load: &mut impl Load,
+        clock: &Clock,
+    ) -> Result<(), String> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.in_time()?;
+            self.turn(until.min(self.deadline), load, clock)?;
+        }
+        Ok(())
+    }
+
+    fn in_time(&self) -> Result<(), String> {
+        match Instant::now() < self.deadline {
+            true => Ok(()),
+            false => Err("timed out before the run was over (--timeout)".to_owned()),
+        }
+    }
+
+    /// Waits until all deliveries have come, or none for the grace period, and then a moment more
+    /// for what should not come. Returns when the last delivery came.
+    ///
+    /// # Errors
+    /// When polling fails.
+    pub fn stragglers(&mut self, load: &mut impl Load, clock: &Clock) -> Result<Instant, String> {
+        let (mut last, mut seen) = (Instant::now(), load.delivered());
+        while load.delivered() < load.expected() {
+            let until = (last + self.grace).min(self.deadline);
+            if Instant::now() >= until {
+                break;
+            }
+            self.turn(until, load, clock)?;
+            if load.delivered() > seen {
+                (last, seen) = (Instant::now(), load.delivered());
+            }
+        }
+        Ok(last)
+    }
+
+    fn turn(&mut self, until: Instant, load: &mut impl Load, clock: &Clock) -> Result<(), String> {
+        let mut sink = |id, text, payload: &[u8], at| load.take(id, text, payload, clock.at(at));
+        let turned = self.reactor.turn(until, &mut sink);
+        turned.map_err(|e| format!("polling failed: {e}"))
+    }
+
+    /// The server's CPU and memory at this moment.
+    ///
+    /// # Errors
+    /// A sentence, when the process is gone.
+    pub fn sample(&self) -> Result<Option<Sample>, String> {
+        self.target.as_ref().map(Target::sample).transpose()
+    }
+
+    /// Takes what should not come at all, be the time for everything over or not.
+    ///
+    /// # Errors
+    /// When polling fails.
+    pub fn aftermath(&mut self, load: &mut impl Load, clock: &Clock) -> Result<(), String> {
+        let until = Instant::now() + AFTERMATH;
+        while Instant::now() < until {
+            self.turn(until, load, clock)?;
+        }
+        Ok(())
+    }
+
+    /// Sends until `end_ns`, or until a connection ended that makes it pointless.
+    fn run(
+        &mut self,
+        load: &mut impl Load,
+        clock: &Clock,
+        end_ns: u64,
+        bar: &ProgressBar,
+    ) -> Result<(), String> {
+        loop {
+            let now_ns = clock.now_ns();
+            let cut = load.stops_when_cut() && !self.reactor.ended().is_empty();
+            if now_ns >= end_ns || cut {
+                return Ok(());
+            }
+            self.in_time()?;
+            bar.set_position(now_ns / 1_000_000_000);
+            let next_ns = load.send(&mut self.reactor, clock);
+            let look_ns = clock.now_ns() + LOOK.as_nanos() as u64;
+            let until = clock.0 + Duration::from_nanos(next_ns.min(end_ns).min(look_ns));
+            self.turn(until, load, clock)?;
+        }
+    }
+}
+
+/// A run's own number: of its seed and its time, so that what an earlier run left behind in the
+/// server is not taken for this one's.
+fn run_number(seed: u64) -> u32 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    let now = since.map_or(0, |t| t.as_nanos() as u64);
+    random::mix(seed ^ random::mix(now)) as u32
+}
+
+/// Makes a whole measured run of `connections` connections.
+///
+/// # Errors
+/// A sentence, when the run could not be made. Wrong deliveries are no error but a result.
+pub fn drive(
+    stage: &mut Stage,
+    load: &mut impl Load,
+    connections: usize,
+    span: Span,
+) -> Result<Measured, String> {
+    let before = stage.sample()?;
+    let connecting = Instant::now();
+    stage.open(connections, load)?;
+    let connect_s = connecting.elapsed().as_secs_f64();
+    stage.rest(SETTLE, load, &Clock(Instant::now()))?;
+    let connected = stage.sample()?;
+
+    let clock = Clock(Instant::now());
+    let bar = progress::bar("run", span.to_ns / 1_000_000_000);
+    stage.run(load, &clock, span.from_ns, &bar)?;
+    let (from, own_cpu) = (Instant::now(), target::own_cpu_ns());
+    let start = (stage.sample()?, load.delivered(), load.messages());
+    stage.run(load, &clock, span.to_ns, &bar)?;
+    let own_cpu_ns = target::own_cpu_ns() - own_cpu;
+    let own_wall_ns = from.elapsed().as_nanos() as u64;
+    bar.finish_and_clear();
+    let last = stage.stragglers(load, &clock)?;
+    let end = stage.sample()?;
+    let deliveries = load.delivered() - start.1;
+    stage.aftermath(load, &clock)?;
+    Ok(Measured {
+        connections: connections as u64,
+        connect_s,
+        seconds: last.duration_since(from).as_secs_f64(),
+        messages: load.messages() - start.2,
+        deliveries,
+        own_cpu_share: own_cpu_ns as f64 / own_wall_ns.max(1) as f64,
+        server: match (before, connected, start.0, end) {
+            (Some(before), Some(connected), Some(start), Some(end)) => Some(Cost::new(
+                [before, connected, start, end],
+                connections as u64,
+                deliveries,
+            )),
+            _ => None,
+        },
+    })
+}

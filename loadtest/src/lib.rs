@@ -1,0 +1,30 @@
+//! longwave-loadtest: drives any WebSocket server and proves what it delivered.
+//!
+//! | file | job |
+//! |---|---|
+//! | `codec`, `handshake` | the protocol as a client speaks it, written apart from the server |
+//! | `payload`, `proof` | what each message carries; what was lost, doubled, reordered, harmed |
+//! | `reactor`, `storm` | thousands of connections on one thread; opening them |
+//! | `pace`, `latency` | when to send; how long it took |
+//! | `target` | what the server spends: `/proc/PID` |
+//! | `drive` | the phases of a run |
+//! | `scenario` | one file per scenario |
+//! | `baseline` | a bare server to compare with |
+//! | `cli`, `report`, `progress` | what goes in, what comes out |
+
+pub mod baseline;
+pub mod cli;
+pub mod codec;
+pub mod drive;
+pub mod handshake;
+pub mod latency;
+pub mod pace;
+pub mod payload;
+mod progress;
+pub mod proof;
+pub mod random;
+pub mod reactor;
+pub mod report;
+pub mod scenario;
+pub mod storm;
+pub mod target;

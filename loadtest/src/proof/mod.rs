@@ -1,0 +1,313 @@
+//! The delivery proof: what every receiver must get, against what it got.
+//!
+//! - [`Stream`] follows one publisher's messages at one receiver: a sequence from 0 without holes.
+//! - [`Echoes`] follows each connection's own messages on their way back.
+//! - [`Ledger`] follows all publishers at all receivers, and that all receivers saw one same order.
+//!
+//! A message first seen after a later one of its publisher is *reordered*; seen again it is
+//! *duplicated*; never seen, *lost*. Memory is one number per stream while nothing is wrong.
+
+mod echoes;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::payload::{self, Stamp};
+use crate::random::mix;
+
+pub use echoes::Echoes;
+
+/// What one delivery turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The first time this receiver gets it.
+    Fresh(Stamp),
+    /// Anything else; counted already.
+    Other,
+}
+
+/// What went wrong; all zero when nothing did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Faults {
+    /// Deliveries that never came.
+    pub lost: u64,
+    /// Deliveries that came again.
+    pub duplicated: u64,
+    /// Deliveries that came after a later message of the same publisher.
+    pub reordered: u64,
+    /// Payloads whose checksum is wrong, or that came as the wrong kind of message.
+    pub corrupted: u64,
+    /// Messages of this run that were never sent, or not to this receiver.
+    pub phantom: u64,
+    /// Receivers that got everything once, but not in the order the others saw.
+    pub order_differs: u64,
+}
+
+impl Faults {
+    /// Whether anything is wrong.
+    pub fn any(&self) -> bool {
+        *self != Faults::default()
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Faults) {
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.corrupted += other.corrupted;
+        self.phantom += other.phantom;
+        self.order_differs += other.order_differs;
+    }
+}
+
+/// One publisher's messages at one receiver.
+#[derive(Debug, Clone, Default)]
+pub struct Stream {
+    /// One more than the newest sequence seen.
+    next: u32,
+    /// What was skipped and has not come since: first to one past the last.
+    holes: BTreeMap<u32, u32>,
+}
+
+/// Where a sequence number falls in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Newer than all before.
+    New,
+    /// Missing until now.
+    Late,
+    /// Seen before.
+    Again,
+}
+
+impl Stream {
+    /// Notes a delivery.
+    pub fn note(&mut self, sequence: u32) -> Place {
+        if sequence < self.next {
+            return self.fill(sequence);
+        }
+        if sequence > self.next {
+            self.holes.insert(self.next, sequence);
+        }
+        self.next = sequence + 1;
+        Place::New
+    }
+
+    /// How many of the first `sent` messages have not come.
+    pub fn missing(&self, sent: u32) -> u64 {
+        let skipped: u64 = self
+            .holes
+            .iter()
+            .map(|(from, to)| u64::from(to - from))
+            .sum();
+        skipped + u64::from(sent.saturating_sub(self.next))
+    }
+
+    fn fill(&mut self, sequence: u32) -> Place {
+        let holes = &mut self.holes;
+        let Some((&from, &to)) = holes.range(..=sequence).next_back() else {
+            return Place::Again;
+        };
+        if sequence >= to {
+            return Place::Again;
+        }
+        holes.remove(&from);
+        if from < sequence {
+            holes.insert(from, sequence);
+        }
+        if sequence + 1 < to {
+            holes.insert(sequence + 1, to);
+        }
+        Place::Late
+    }
+}
+
+/// One receiver: a stream per publisher, and the order over all of them.
+#[derive(Debug, Clone)]
+struct Receiver {
+    streams: Box<[Stream]>,
+    /// The publisher that this connection itself is and whose messages it does not get.
+    own: Option<u32>,
+    order: u64,
+    /// Not a duplicate, not reordered, nothing harmed so far.
+    clean: bool,
+}
+
+/// Every message of a fan-out, at every receiver.
+#[derive(Debug)]
+pub struct Ledger {
+    run: u32,
+    sent: Vec<u32>,
+    receivers: Vec<Receiver>,
+    /// How many receivers get each publisher's messages.
+    audience: Vec<u32>,
+    /// The order that the first receiver saw, as one who does not get publisher `p`'s sees it.
+    order_without: Vec<u64>,
+    faults: Faults,
+    foreign: u64,
+    fresh: u64,
+}
+
+impl Ledger {
+    /// Follows `publishers` publishers at one receiver for each of `own`, which tells whose
+    /// messages that receiver does not get. The first receiver must get everyone's.
+    pub fn new(run: u32, publishers: u32, own: impl Iterator<Item = Option<u32>>) -> Ledger {
+        let streams = vec![Stream::default(); publishers as usize].into_boxed_slice();
+        let receivers = own.map(|own| Receiver {
+            streams: streams.clone(),
+            own,
+            order: 0,
+            clean: true,
+        });
+        let receivers: Vec<Receiver> = receivers.collect();
+        let audience = (0..publishers).map(|p| {
+            let gets = |r: &&Receiver| r.own != Some(p);
+            receivers.iter().filter(gets).count() as u32
+        });
+        Ledger {
+            run,
+            sent: vec![0; publishers as usize],
+            audience: audience.collect(),
+            receivers,
+            order_without: vec![0; publishers as usize],
+            faults: Faults::default(),
+            foreign: 0,
+            fresh: 0,
+        }
+    }
+
+    /// Notes that a publisher sends its next message; returns the sequence number of it.
+    pub fn publish(&mut self, publisher: u32) -> u32 {
+        let sent = &mut self.sent[publisher as usize];
+        *sent += 1;
+        *sent - 1
+    }
+
+    /// How many receivers get this publisher's messages.
+    pub fn audience(&self, publisher: u32) -> u32 {
+        self.audience[publisher as usize]
+    }
+
+    /// Checks one delivery.
+    pub fn deliver(&mut self, receiver: usize, text: bool, payload: &[u8]) -> Seen {
+        let r = &mut self.receivers[receiver];
+        let stamp = match payload::check(payload) {
+            Some(stamp) if !text => stamp,
+            _ => {
+                self.faults.corrupted += 1;
+                r.clean = false;
+                return Seen::Other;
+            }
+        };
+        if stamp.run != self.run {
+            self.foreign += 1;
+            return Seen::Other;
+        }
+        let sent = self.sent.get(stamp.publisher as usize);
+        if r.own == Some(stamp.publisher) || sent.is_none_or(|&s| stamp.sequence >= s) {
+            self.faults.phantom += 1;
+            r.clean = false;
+            return Seen::Other;
+        }
+        match r.streams[stamp.publisher as usize].note(stamp.sequence) {
+            Place::New => {}
+            Place::Late => {
+                self.faults.reordered += 1;
+                r.clean = false;
+            }
+            Place::Again => {
+                self.faults.duplicated += 1;
+                r.clean = false;
+                return Seen::Other;
+            }
+        }
+        self.fresh += 1;
+        self.note_order(receiver, &stamp);
+        Seen::Fresh(stamp)
+    }
+
+    fn note_order(&mut self, receiver: usize, stamp: &Stamp) {
+        let id = u64::from(stamp.publisher) << 32 | u64::from(stamp.sequence);
+        let r = &mut self.receivers[receiver];
+        r.order = mix(r.order ^ id);
+        if receiver == 0 {
+            for (p, order) in self.order_without.iter_mut().enumerate() {
+                if p as u32 != stamp.publisher {
+                    *order = mix(*order ^ id);
+                }
+            }
+        }
+    }
+
+    /// First-time deliveries so far.
+    pub fn fresh(&self) -> u64 {
+        self.fresh
+    }
+
+    /// First-time deliveries that there must be in the end.
+    pub fn expected(&self) -> u64 {
+        let each = self.sent.iter().zip(&self.audience);
+        each.map(|(&sent, &n)| u64::from(sent) * u64::from(n)).sum()
+    }
+
+    /// Messages sent, over all publishers.
+    pub fn messages(&self) -> u64 {
+        self.sent.iter().map(|&s| u64::from(s)).sum()
+    }
+
+    /// Messages of other runs that came along: no fault, but good to know.
+    pub fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    /// The verdict, once nothing more is to come.
+    pub fn verdict(&self) -> Faults {
+        let mut faults = self.faults;
+        let mut whole = Vec::new();
+        for (i, r) in self.receivers.iter().enumerate() {
+            let lost = self.missing(r);
+            faults.lost += lost;
+            if lost == 0 && r.clean {
+                whole.push(i);
+            }
+        }
+        faults.order_differs = self.order_differs(&whole);
+        faults
+    }
+
+    fn missing(&self, r: &Receiver) -> u64 {
+        let each = r.streams.iter().zip(&self.sent).enumerate();
+        each.filter(|(p, _)| r.own != Some(*p as u32))
+            .map(|(_, (stream, &sent))| stream.missing(sent))
+            .sum()
+    }
+
+    /// Of the receivers that got all, how many saw another order than most did. Those that do not
+    /// get their own are compared with the first receiver's order, when that saw the usual one.
+    fn order_differs(&self, whole: &[usize]) -> u64 {
+        let all = || whole.iter().map(|&i| &self.receivers[i]);
+        let mut seen: HashMap<u64, u64> = HashMap::new();
+        for r in all().filter(|r| r.own.is_none()) {
+            *seen.entry(r.order).or_default() += 1;
+        }
+        let most = seen
+            .iter()
+            .max_by_key(|(_, n)| **n)
+            .map(|(order, _)| *order);
+        let total: u64 = seen.values().sum();
+        let mut differ = total - most.map_or(0, |order| seen[&order]);
+        let first_is_usual = whole.first() == Some(&0) && Some(self.receivers[0].order) == most;
+        if first_is_usual {
+            let wrong = |r: &&Receiver| {
+                r.own
+                    .is_some_and(|p| r.order != self.order_without[p as usize])
+            };
+            differ += all().filter(wrong).count() as u64;
+        }
+        differ
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Thousands of client connections on one thread, edge-triggered.
+//!
+//! Rules:
+//! - A connection's index is its id for the whole run; a connection that ended keeps its place,
+//!   and why it ended is kept in [`Reactor::ended`].
+//! - Messages go to a callback with the time at which their bytes were read; sending is done by the
+//!   caller between turns, so that what belongs together leaves in one write.
+//! - Waiting ends on time to some microseconds (a timer descriptor; `epoll_wait` knows only
+//!   milliseconds), because a late send is a wrong measurement.
+
+mod connection;
+mod timer;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::codec::{Opcode, Violation};
+use crate::handshake::{self, Url};
+use crate::random::Random;
+use connection::Connection;
+use timer::Timer;
+
+/// The most that one read takes; little in tests, so that one connection fills its turn.
+const SCRATCH_BYTES: usize = if cfg!(test) { 1024 } else { 256 * 1024 };
+/// Readiness events taken in one turn.
+const EVENTS_PER_TURN: usize = 1024;
+/// The token of the timer; connections have their index.
+const TIMER: Token = Token(usize::MAX);
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// No TCP connection.
+    Unreachable(String),
+    /// No WebSocket: what the server answered instead.
+    Refused(String),
+    /// The server sent a close frame: code (0: none) and reason.
+    Closed(u16, String),
+    /// The server ended the connection without a close frame, or it broke.
+    Cut(String),
+    /// The server broke RFC 6455.
+    Violation(Violation),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Unreachable(why) => write!(f, "cannot connect: {why}"),
+            Ended::Refused(why) => write!(f, "handshake failed: {why}"),
+            Ended::Closed(code, reason) => write!(f, "closed by the server: {code} {reason}"),
+            Ended::Cut(why) => write!(f, "cut without a close frame: {why}"),
+            Ended::Violation(v) => write!(f, "protocol violation: {v}"),
+        }
+    }
+}
+
+/// What every connection uses in its turn.
+#[derive(Debug)]
+struct Shared {
+    scratch: Vec<u8>,
+    random: Random,
+    /// Connections that were left still readable: no edge will come for them.
+    again: Vec<usize>,
+    open: usize,
+    ended: Vec<(usize, Ended)>,
+}
+
+/// All connections to one server.
+#[derive(Debug)]
+pub struct Reactor {
+    poll: Poll,
+    events: Events,
+    timer: Timer,
+    url: Url,
+    sources: u8,
+    connections: Vec<Connection>,
+    shared: Shared,
+}
+
+/// Takes each message: connection, whether it is text, payload, and when it was read.
+pub trait Sink: FnMut(usize, bool, &[u8], Instant) {}
+impl<F: FnMut(usize, bool, &[u8], Instant)> Sink for F {}
+
+impl Reactor {
+    /// No connection yet. `sources` (0: the system chooses) spreads them over 127.0.0.1 to
+    /// 127.0.0.`sources`.
+    ///
+    /// # Errors
+    /// When the system gives no poll or timer.
+    pub fn new(url: Url, seed: u64, sources: u8) -> io::Result<Reactor> {
+        let poll = Poll::new()?;
+        let timer = Timer::new(&poll, TIMER)?;
+        Ok(Reactor {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            timer,
+            url,
+            sources,
+            connections: Vec::new(),
+            shared: Shared {
+                scratch: vec![0; SCRATCH_BYTES],
+                random: Random::new(seed),
+                again: Vec::new(),
+                open: 0,
+                ended: Vec::new(),
+            },
+        })
+    }
+
+    /// How many connections were ever begun.
+    pub fn begun(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many have finished their handshake and not ended.
+    pub fn open(&self) -> usize {
+        self.shared.open
+    }
+
+    /// Which ended, and why, in that order.
+    pub fn ended(&self) -> &[(usize, Ended)] {
+        &self.shared.ended
+    }
+
+    /// Begins one more connection.
+    ///
+    /// # Errors
+    /// What the system said; a refused connection may also show later, in [`Reactor::ended`].
+    pub fn connect(&mut self) -> io::Result<()> {
+        let id = self.connections.len();
+        let mut socket = mio::net::TcpStream::from_std(self.begin(id)?.into());
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll
+            .registry()
+            .register(&mut socket, Token(id), both)?;
+        let random = &mut self.shared.random;
+        let key = handshake::key([random.next_u64(), random.next_u64()]);
+        let request = handshake::request(&self.url, &key);
+        self.connections.push(Connection::new(socket, key, request));
+        Ok(())
+    }
+
+    fn begin(&self, id: usize) -> io::Result<Socket> {
+        let to = self.url.address;
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if self.sources > 0 {
+            let last = 1 + (id % usize::from(self.sources)) as u8;
+            let from = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0);
+            socket.bind(&from.into())?;
+        }
+        match socket.connect(&to.into()) {
+            Err(e) if !in_progress(&e) => Err(e),
+            _ => Ok(socket),
+        }
+    }
+
+    /// Waits for something to happen, at most until `until`, and handles it.
+    ///
+    /// # Errors
+    /// When the system's poll fails.
+    pub fn turn(&mut self, until: Instant, sink: &mut impl Sink) -> io::Result<()> {
+        let left = until.saturating_duration_since(Instant::now());
+        let wait = if self.shared.again.is_empty() {
+            self.timer.arm(until, left)?;
+            left
+        } else {
+            Duration::ZERO
+        };
+        match self.poll.poll(&mut self.events, Some(wait)) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for id in std::mem::take(&mut self.shared.again) {
+            self.connections[id].read(id, true, &mut self.shared, sink);
+        }
+        for event in &self.events {
+            let Token(id) = event.token();
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.ready(id, event, &mut self.shared, sink);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts one message into a connection's output; [`Reactor::flush`] sends it.
+    pub fn queue(&mut self, id: usize, payload: &[u8]) {
+        let key = self.shared.random.key();
+        self.connections[id].queue(Opcode::Binary, payload, key);
+    }
+
+    /// Sends a connection's output, as far as the system takes it.
+    pub fn flush(&mut self, id: usize) {
+        self.connections[id].flush(id, &mut self.shared);
+    }
+
+    /// Bytes of a connection's output that the system has not taken yet.
+    pub fn waiting_bytes(&self, id: usize) -> usize {
+        self.connections[id].waiting_bytes()
+    }
+
+    /// Says goodbye to the server (1000) and closes everything.
+    pub fn close(&mut self) {
+        for (id, connection) in self.connections.iter_mut().enumerate() {
+            let key = self.shared.random.key();
+            connection.queue(Opcode::Close, &1000u16.to_be_bytes(), key);
+            connection.flush(id, &mut self.shared);
+            connection.drop_socket();
+        }
+    }
+}
+
+fn in_progress(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::WouldBlock
+        || e.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! `fanout`: publishers to every subscriber of one channel.
+//!
+//! Subscribers are connections 0 to S − 1, publishers S to S + P − 1. Each message must come once
+//! to every subscriber and to every *other* publisher (`--own`: to its own too), in one order.
+
+use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
+use crate::cli::Fanout;
+use crate::drive::{Clock, Load, Span, Stage, drive};
+use crate::latency::{Latency, Spread};
+use crate::pace::Lateness;
+use crate::payload::Maker;
+use crate::proof::{Faults, Ledger, Seen};
+use crate::reactor::Reactor;
+use crate::report::{Latencies, Report};
+
+/// Runs it.
+///
+/// # Errors
+/// A sentence, when the run could not be made.
+pub fn run(options: &Fanout) -> Result<Report, String> {
+    let (common, sending) = (&options.common, &options.sending);
+    sending.check()?;
+    let connections = options.subscribers as usize + options.publishers as usize;
+    let takes = sending.warmup + sending.duration + common.grace;
+    let mut stage = Stage::new(common, connections as u64, takes)?;
+    let mut load = FanoutLoad::new(options, stage.run);
+    let measured = drive(&mut stage, &mut load, connections, Span::of(sending))?;
+    let latency = Latencies(vec![
+        ("all", load.all.summary()),
+        ("first", load.spread.first.summary()),
+        ("median", load.spread.median.summary()),
+        ("last", load.spread.last.summary()),
+    ]);
+    let finished = Finished {
+        scenario: "fanout",
+        common,
+        sending,
+        senders: options.publishers,
+        measured,
+        latency,
+        lateness: &load.lateness,
+        foreign: load.ledger.foreign(),
+    };
+    Ok(finished.report(&mut stage, &load))
+}
+
+struct FanoutLoad {
+    subscribers: usize,
+    publishers: u32,
+    batch: u32,
+    window: u32,
+    /// `None`: closed loop.
+    pace: Option<OpenLoop>,
+    span: Span,
+    maker: Maker,
+    ledger: Ledger,
+    spread: Spread,
+    all: Latency,
+    lateness: Lateness,
+    sent: Vec<u32>,
+}
+
+impl FanoutLoad {
+    fn new(options: &Fanout, run: u32) -> FanoutLoad {
+        let (sending, publishers) = (&options.sending, options.publishers);
+        let subscribers = (0..options.subscribers).map(|_| None);
+        let own = (0..publishers).map(|p| (!options.own).then_some(p));
+        let ledger = Ledger::new(run, publishers, subscribers.chain(own));
+        let audience = (0..publishers).map(|p| ledger.audience(p));
+        FanoutLoad {
+            subscribers: options.subscribers as usize,
+            publishers,
+            batch: sending.batch,
+            window: sending.window,
+            pace: OpenLoop::of(sending, publishers as usize),
+            span: Span::of(sending),
+            maker: Maker::new(run, sending.size, options.common.seed),
+            spread: Spread::new(audience.collect()),
+            ledger,
+            all: Latency::default(),
+            lateness: lateness_of(sending),
+            sent: vec![0; publishers as usize],
+        }
+    }
+
+    fn publish(&mut self, publisher: u32, intended_ns: u64, reactor: &mut Reactor) {
+        let connection = self.subscribers + publisher as usize;
+        for _ in 0..self.batch {
+            let sequence = self.ledger.publish(publisher);
+            self.spread.publish(publisher);
+            reactor.queue(
+                connection,
+                self.maker.make(publisher, sequence, intended_ns),
+            );
+        }
+        self.sent[publisher as usize] += self.batch;
+        reactor.flush(connection);
+    }
+
+    /// Sends what is due by the clock; when to be asked again, or `None` in a closed loop.
+    fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
+        for _ in 0..TICKS_PER_TURN {
+            let pace = self.pace.as_mut()?;
+            match pace.next(
+                reactor,
+                self.subscribers,
+                clock.now_ns(),
+                &mut self.lateness,
+            ) {
+                Due::Wait(until_ns) => return Some(until_ns),
+                Due::Send {
+                    sender,
+                    intended_ns,
+                } => self.publish(sender as u32, intended_ns, reactor),
+            }
+        }
+        Some(clock.now_ns())
+    }
+
+    fn send_closed(&mut self, reactor: &mut Reactor, clock: &Clock) {
+        for publisher in 0..self.publishers {
+            let outstanding =
+                |load: &FanoutLoad| load.sent[publisher as usize] - load.spread.done(publisher);
+            while outstanding(self) + self.batch <= self.window {
+                self.publish(publisher, clock.now_ns(), reactor);
+            }
+        }
+    }
+}
+
+impl Load for FanoutLoad {
+    fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64 {
+        if let Some(next_ns) = self.send_open(reactor, clock) {
+            return next_ns;
+        }
+        self.send_closed(reactor, clock);
+        u64::MAX
+    }
+
+    fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64) {
+        let Seen::Fresh(stamp) = self.ledger.deliver(id, text, payload) else {
+            return;
+        };
+        let latency = self.span.latency(stamp.intended_ns, now_ns);
+        self.spread
+            .deliver(stamp.publisher, stamp.sequence, latency);
+        if let Some(ns) = latency {
+            self.all.note(ns);
+        }
+    }
+
+    fn delivered(&self) -> u64 {
+        self.ledger.fresh()
+    }
+
+    fn expected(&self) -> u64 {
+        self.ledger.expected()
+    }
+
+    fn messages(&self) -> u64 {
+        self.ledger.messages()
+    }
+
+    fn stops_when_cut(&self) -> bool {
+        self.pace.is_none()
+    }
+
+    fn verdict(&self) -> Faults {
+        self.ledger.verdict()
+    }
+}

@@ -1,0 +1,274 @@
+//! `idle`: what a connection that does nothing costs, and one message to all of them at the end.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::cli::Idle;
+use crate::drive::{Clock, Load, Stage};
+use crate::latency::Spread;
+use crate::payload::{HEADER_BYTES, Maker};
+use crate::proof::{Faults, Ledger, Seen};
+use crate::reactor::Reactor;
+use crate::report::{Outcome, Verdict};
+
+/// After each step, before the server's memory is read.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The server's memory with so many connections.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Point {
+    /// Connections open.
+    pub connections: u64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+}
+
+/// One finished run.
+#[derive(Debug, Clone, Serialize)]
+pub struct IdleReport {
+    scenario: &'static str,
+    url: String,
+    seed: u64,
+    connections: u64,
+    /// Time spent opening, without the pauses between steps.
+    connect_s: f64,
+    /// Memory before the first and after each step; empty without `--pid`.
+    points: Vec<Point>,
+    /// The slope through the points but the first.
+    bytes_per_connection: Option<f64>,
+    hold_s: f64,
+    /// The server's CPU while nothing happened, as a share of a core.
+    hold_cpu_share: Option<f64>,
+    /// When the first, the median and the last connection had the message, microseconds.
+    first_us: f64,
+    median_us: f64,
+    last_us: f64,
+    verdict: Verdict,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// A sentence, when the run could not be made.
+pub fn run(options: &Idle) -> Result<IdleReport, String> {
+    let (common, total) = (&options.common, options.connections as usize);
+    let steps = total.div_ceil(options.step as usize) as u32;
+    let takes = options.hold + common.grace + SETTLE * steps;
+    let mut stage = Stage::new(common, total as u64, takes)?;
+    let mut load = OneMessage::new(total, stage.run, common.seed);
+    let idle = Clock(Instant::now());
+    let (points, connect_s) = open(&mut stage, &mut load, options, &idle)?;
+
+    let before = stage.sample()?;
+    stage.rest(options.hold, &mut load, &idle)?;
+    let after = stage.sample()?;
+
+    let clock = Clock(Instant::now());
+    load.send(&mut stage.reactor, &clock);
+    stage.stragglers(&mut load, &clock)?;
+    stage.aftermath(&mut load, &clock)?;
+    let ended = stage.reactor.ended();
+    let (expected, delivered) = (load.expected(), load.delivered());
+    let verdict = Verdict::new(
+        expected,
+        delivered,
+        load.verdict(),
+        load.ledger.foreign(),
+        ended,
+    );
+    stage.reactor.close();
+    let hold_s = options.hold.as_secs_f64();
+    Ok(IdleReport {
+        scenario: "idle",
+        url: common.url.clone(),
+        seed: common.seed,
+        connections: total as u64,
+        connect_s,
+        bytes_per_connection: slope(points.get(1..).unwrap_or_default()),
+        points,
+        hold_s,
+        hold_cpu_share: before
+            .zip(after)
+            .filter(|_| hold_s > 0.0)
+            .map(|(before, after)| {
+                let (user, system) = after.cpu_since(&before);
+                (user + system) as f64 / 1e9 / hold_s
+            }),
+        first_us: load.spread.first.summary().max_us,
+        median_us: load.spread.median.summary().max_us,
+        last_us: load.spread.last.summary().max_us,
+        verdict,
+    })
+}
+
+/// Opens all connections in steps, and reads the server's memory before and after each.
+fn open(
+    stage: &mut Stage,
+    load: &mut OneMessage,
+    options: &Idle,
+    clock: &Clock,
+) -> Result<(Vec<Point>, f64), String> {
+    let (total, step) = (options.connections as usize, options.step as usize);
+    let (mut points, mut connecting) = (Vec::new(), Duration::ZERO);
+    let mut look = |stage: &Stage, open| -> Result<(), String> {
+        let sample = stage.sample()?;
+        points.extend(sample.map(|s| Point {
+            connections: open as u64,
+            rss_bytes: s.rss_bytes,
+        }));
+        Ok(())
+    };
+    look(stage, 0)?;
+    for n in (0..total)
+        .step_by(step)
+        .map(|from| (from + step).min(total))
+    {
+        let begun = Instant::now();
+        stage.open(n, load)?;
+        connecting += begun.elapsed();
+        stage.rest(SETTLE, load, clock)?;
+        look(stage, n)?;
+    }
+    Ok((points, connecting.as_secs_f64()))
+}
+
+/// The slope of the line with the least squares; `None` for fewer than two points.
+fn slope(points: &[Point]) -> Option<f64> {
+    let n = points.len() as f64;
+    let mean = |value: fn(&Point) -> u64| points.iter().map(|p| value(p) as f64).sum::<f64>() / n;
+    let (x, y) = (mean(|p| p.connections), mean(|p| p.rss_bytes));
+    let apart = |p: &Point| (p.connections as f64 - x, p.rss_bytes as f64 - y);
+    let square: f64 = points.iter().map(|p| apart(p).0.powi(2)).sum();
+    let product: f64 = points.iter().map(|p| apart(p).0 * apart(p).1).sum();
+    (square > 0.0).then(|| product / square)
+}
+
+/// One message from the last connection to all others.
+struct OneMessage {
+    publisher: usize,
+    maker: Maker,
+    ledger: Ledger,
+    spread: Spread,
+}
+
+impl OneMessage {
+    fn new(total: usize, run: u32, seed: u64) -> OneMessage {
+        let own = (0..total).map(|id| (id + 1 == total).then_some(0));
+        let ledger = Ledger::new(run, 1, own);
+        OneMessage {
+            publisher: total - 1,
+            maker: Maker::new(run, 4 * HEADER_BYTES, seed),
+            spread: Spread::new(vec![ledger.audience(0)]),
+            ledger,
+        }
+    }
+}
+
+impl Load for OneMessage {
+    fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64 {
+        let sequence = self.ledger.publish(0);
+        self.spread.publish(0);
+        let payload = self.maker.make(0, sequence, clock.now_ns());
+        reactor.queue(self.publisher, payload);
+        reactor.flush(self.publisher);
+        u64::MAX
+    }
+
+    fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64) {
+        if let Seen::Fresh(stamp) = self.ledger.deliver(id, text, payload) {
+            let latency = now_ns.saturating_sub(stamp.intended_ns);
+            self.spread.deliver(0, stamp.sequence, Some(latency));
+        }
+    }
+
+    fn delivered(&self) -> u64 {
+        self.ledger.fresh()
+    }
+
+    fn expected(&self) -> u64 {
+        self.ledger.expected()
+    }
+
+    fn messages(&self) -> u64 {
+        self.ledger.messages()
+    }
+
+    fn stops_when_cut(&self) -> bool {
+        false
+    }
+
+    fn verdict(&self) -> Faults {
+        self.ledger.verdict()
+    }
+}
+
+impl Outcome for IdleReport {
+    fn exit_code(&self) -> u8 {
+        u8::from(!self.verdict.is_good())
+    }
+}
+
+impl fmt::Display for IdleReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "idle {}", self.url)?;
+        writeln!(
+            f,
+            "  connections     {} in {:.2} s",
+            self.connections, self.connect_s
+        )?;
+        for p in &self.points {
+            writeln!(
+                f,
+                "    {:>9}     {:>9} KiB",
+                p.connections,
+                p.rss_bytes / 1024
+            )?;
+        }
+        if let Some(bytes) = self.bytes_per_connection {
+            writeln!(f, "  server memory   {bytes:.0} bytes a connection (slope)")?;
+        }
+        if let Some(share) = self.hold_cpu_share {
+            writeln!(
+                f,
+                "  server CPU      {:.2} % of a core while held for {} s",
+                share * 100.0,
+                self.hold_s
+            )?;
+        }
+        writeln!(
+            f,
+            "  one message     first after {:.0} µs, median {:.0} µs, last {:.0} µs",
+            self.first_us, self.median_us, self.last_us
+        )?;
+        write!(f, "{}", self.verdict)?;
+        if self.verdict.is_good() {
+            writeln!(
+                f,
+                "  {} connections: none lost, one message reaches {}",
+                self.connections, self.verdict.delivered
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slope_of_a_line_and_of_nothing() {
+        let point = |connections, rss_bytes| Point {
+            connections,
+            rss_bytes,
+        };
+        let line: Vec<Point> = (1..=5)
+            .map(|i| point(i * 1000, 9_000_000 + i * 50_000))
+            .collect();
+        assert!((slope(&line).unwrap() - 50.0).abs() < 1e-9);
+        assert_eq!(slope(&line[..1]), None);
+        assert_eq!(slope(&[]), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! One file per scenario. Each takes its options and gives a report, or a sentence why the run
+//! could not be made.
+
+pub mod echo;
+pub mod fanout;
+pub mod idle;
+
+use crate::cli::{Common, Sending};
+use crate::drive::{Load, Span, Stage};
+use crate::pace::{Lateness, Pace};
+use crate::reactor::Reactor;
+use crate::report::{Client, Latencies, Measured, Report, Verdict};
+
+/// A sender whose output waits with more than this is not given more: the server pushes back.
+const HELD_BYTES: usize = 1 << 20;
+/// Ticks sent before what came is read again.
+const TICKS_PER_TURN: u32 = 64;
+
+/// What the clock says to an open loop.
+enum Due {
+    /// This sender sends a batch, due at this time.
+    Send { sender: usize, intended_ns: u64 },
+    /// Nothing before this time.
+    Wait(u64),
+}
+
+/// An open loop: senders in turn, by the clock. What the server holds up stays due, with the time
+/// it was meant for, and does not count as the client's lateness.
+struct OpenLoop {
+    pace: Pace,
+    senders: usize,
+    ticks: usize,
+    /// The server pushed back, and the pace has not caught up since.
+    held: bool,
+    /// Lateness counts from here.
+    from_ns: u64,
+}
+
+impl OpenLoop {
+    /// `None` for a closed loop.
+    fn of(sending: &Sending, senders: usize) -> Option<OpenLoop> {
+        (sending.rate > 0.0).then(|| OpenLoop {
+            pace: Pace::new(sending.rate, sending.batch),
+            senders,
+            ticks: 0,
+            held: false,
+            from_ns: Span::of(sending).from_ns,
+        })
+    }
+
+    /// The next batch, if it is due. Sender `s` is connection `first` + `s`.
+    fn next(
+        &mut self,
+        reactor: &Reactor,
+        first: usize,
+        now_ns: u64,
+        lateness: &mut Lateness,
+    ) -> Due {
+        let sender = self.ticks % self.senders;
+        if reactor.waiting_bytes(first + sender) > HELD_BYTES {
+            self.held = true;
+            return Due::Wait(u64::MAX);
+        }
+        let Some(intended_ns) = self.pace.due(now_ns) else {
+            self.held = false;
+            return Due::Wait(self.pace.next_ns());
+        };
+        if !self.held && intended_ns >= self.from_ns {
+            lateness.note(now_ns - intended_ns);
+        }
+        self.ticks += 1;
+        Due::Send {
+            sender,
+            intended_ns,
+        }
+    }
+}
+
+/// What a scenario has in the end, as a report.
+struct Finished<'a> {
+    scenario: &'static str,
+    common: &'a Common,
+    sending: &'a Sending,
+    senders: u32,
+    measured: Measured,
+    latency: Latencies,
+    lateness: &'a Lateness,
+    foreign: u64,
+}
+
+impl Finished<'_> {
+    fn report(self, stage: &mut Stage, load: &impl Load) -> Report {
+        let ended = stage.reactor.ended();
+        let (expected, delivered) = (load.expected(), load.delivered());
+        let verdict = Verdict::new(expected, delivered, load.verdict(), self.foreign, ended);
+        stage.reactor.close();
+        let measured = self.measured;
+        Report {
+            scenario: self.scenario,
+            url: self.common.url.clone(),
+            seed: self.common.seed,
+            senders: self.senders,
+            size: self.sending.size,
+            rate: self.sending.rate,
+            window: self.sending.window,
+            batch: self.sending.batch,
+            deliveries_per_s: measured.deliveries as f64 / measured.seconds.max(1e-9),
+            latency: self.latency,
+            client: Client::new(measured.own_cpu_share, self.lateness),
+            verdict,
+            allow_saturated: self.sending.allow_saturated,
+            measured,
+        }
+    }
+}
+
+fn lateness_of(sending: &Sending) -> Lateness {
+    Lateness {
+        threshold_ns: sending.late.as_nanos() as u64,
+        ..Lateness::default()
+    }
+}

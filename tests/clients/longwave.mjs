@@ -1,0 +1,92 @@
+// Starts a longwave of the test's own and speaks to it with the npm package `ws`.
+//
+// The binary is named by LONGWAVE_BIN. Every wait has an end: a server that hangs fails a test.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import WebSocket from 'ws';
+
+export const WAIT = 10_000;
+export const MIB = 1024 * 1024;
+
+async function freePort() {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.once('connect', () => { socket.destroy(); resolve(true); });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+// Rejects when `promise` takes longer than WAIT.
+export async function within(promise, what) {
+  const timer = new AbortController();
+  const late = sleep(WAIT, undefined, { signal: timer.signal }).then(
+    () => { throw new Error(`no ${what} within ${WAIT} ms`); },
+    () => {},
+  );
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+// A running longwave on a free port of 127.0.0.1; it is killed when the test `t` ends.
+export async function start(t, ...options) {
+  const port = await freePort();
+  const child = spawn(process.env.LONGWAVE_BIN, ['--listen', `127.0.0.1:${port}`, ...options], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const exit = once(child, 'exit').then(([code]) => code);
+  t.after(async () => { child.kill('SIGKILL'); await exit; });
+  const end = Date.now() + WAIT;
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
+    if (Date.now() > end) throw new Error('the server does not listen');
+    await sleep(20);
+  }
+  return { port, child, exit, http: `http://127.0.0.1:${port}`, ws: `ws://127.0.0.1:${port}` };
+}
+
+// A WebSocket that is joined when this resolves. `next()` takes its messages one by one: text as a
+// string, binary as a Buffer. `ended` resolves to the code and the reason of its close.
+export async function join(t, url, protocols = [], options = {}) {
+  const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
+  t.after(() => socket.terminate());
+  const messages = [];
+  const waiting = [];
+  socket.on('message', (data, binary) => {
+    const message = binary ? data : data.toString();
+    const taker = waiting.shift();
+    if (taker) taker(message); else messages.push(message);
+  });
+  socket.on('error', () => {});
+  socket.next = () => within(
+    messages.length ? Promise.resolve(messages.shift()) : new Promise((r) => waiting.push(r)),
+    'message',
+  );
+  socket.ended = once(socket, 'close').then(([code, reason]) => ({ code, reason: reason.toString() }));
+  await within(once(socket, 'open'), 'handshake');
+  return socket;
+}
+
+// The status with which a handshake is refused.
+export function refusal(url, protocols, options) {
+  const socket = new WebSocket(url, protocols, options);
+  return within(new Promise((resolve, reject) => {
+    socket.on('unexpected-response', (request, response) => { resolve(response.statusCode); request.destroy(); });
+    socket.on('open', () => { socket.terminate(); reject(new Error('it was let in')); });
+    socket.on('error', () => {});
+  }), 'refusal');
+}
