@@ -274,7 +274,9 @@ impl Outside for Crowd {
             self.operate(kernel);
         }
         self.pump(kernel);
-        self.next_ms = kernel.now_ms() + self.rng.below(self.plan.pause_ms_max + 1);
+        // Once there is nothing to do but to wait for the stalled, time has to pass.
+        let least = u64::from(self.left == 0);
+        self.next_ms = kernel.now_ms() + least + self.rng.below(self.plan.pause_ms_max + 1);
     }
 
     fn settle(&mut self, kernel: &mut Kernel) {
