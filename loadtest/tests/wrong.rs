@@ -253,6 +253,27 @@ fn a_server_that_returns_ones_own_is_wrong_unless_that_is_asked_for() {
 }
 
 #[test]
+fn a_server_that_stops_reading_is_not_taken_for_a_slow_client() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let open = |stream: std::io::Result<_>| tungstenite::accept(stream.unwrap()).unwrap();
+        let _kept: Vec<_> = listener.incoming().map(open).collect();
+    });
+    let ran = run(&format!(
+        "fanout --url ws://{address}/a --subscribers 1 --rate 1000 {COMMON} --allow-saturated \
+         --late 60s --size 256KiB --warmup 0s --duration 500ms"
+    ));
+    let [lost, others @ ..] = ran.faults();
+    assert_eq!((ran.code, others), (1, [0; 5]), "{:#}", ran.report);
+    let unsent = ran.number("/client/unsent");
+    assert!(
+        unsent > 0.0 && lost as f64 + unsent == 500.0,
+        "{lost} lost, {unsent} unsent"
+    );
+}
+
+#[test]
 fn echo_reports_each_fault() {
     for (fault, expected) in [
         (Fault::None, [0, 0, 0, 0, 0, 0]),

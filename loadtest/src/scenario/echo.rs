@@ -31,6 +31,7 @@ pub fn run(options: &Echo) -> Result<Report, String> {
         latency: Latencies(vec![("all", load.all.summary())]),
         lateness: &load.lateness,
         foreign: load.echoes.foreign(),
+        unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
     };
     Ok(finished.report(&mut stage, &load))
 }
@@ -128,6 +129,10 @@ impl Load for EchoLoad {
 
     fn messages(&self) -> u64 {
         self.echoes.messages()
+    }
+
+    fn owes(&self, end_ns: u64) -> bool {
+        self.pace.as_ref().is_some_and(|pace| pace.owes(end_ns))
     }
 
     fn stops_when_cut(&self) -> bool {

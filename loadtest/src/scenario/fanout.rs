@@ -40,6 +40,7 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
         latency,
         lateness: &load.lateness,
         foreign: load.ledger.foreign(),
+        unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
     };
     Ok(finished.report(&mut stage, &load))
 }
@@ -159,6 +160,10 @@ impl Load for FanoutLoad {
 
     fn messages(&self) -> u64 {
         self.ledger.messages()
+    }
+
+    fn owes(&self, end_ns: u64) -> bool {
+        self.pace.as_ref().is_some_and(|pace| pace.owes(end_ns))
     }
 
     fn stops_when_cut(&self) -> bool {

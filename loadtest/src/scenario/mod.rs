@@ -32,8 +32,9 @@ struct OpenLoop {
     ticks: usize,
     /// The server pushed back, and the pace has not caught up since.
     held: bool,
-    /// Lateness counts from here.
-    from_ns: u64,
+    /// Lateness counts from here, and nothing is due from there on.
+    span: Span,
+    batch: u32,
 }
 
 impl OpenLoop {
@@ -44,8 +45,20 @@ impl OpenLoop {
             senders,
             ticks: 0,
             held: false,
-            from_ns: Span::of(sending).from_ns,
+            span: Span::of(sending),
+            batch: sending.batch,
         })
+    }
+
+    /// Whether something was due before `end_ns` that the client itself has not sent yet. It must
+    /// be, or what a stall of the client held up would be missing from the figures.
+    fn owes(&self, end_ns: u64) -> bool {
+        !self.held && self.pace.left(end_ns) > 0
+    }
+
+    /// Messages that were due and not sent.
+    fn unsent(&self) -> u64 {
+        self.pace.left(self.span.to_ns) * u64::from(self.batch)
     }
 
     /// The next batch, if it is due. Sender `s` is connection `first` + `s`.
@@ -61,11 +74,11 @@ impl OpenLoop {
             self.held = true;
             return Due::Wait(u64::MAX);
         }
-        let Some(intended_ns) = self.pace.due(now_ns) else {
+        let Some(intended_ns) = self.pace.due(now_ns.min(self.span.to_ns - 1)) else {
             self.held = false;
             return Due::Wait(self.pace.next_ns());
         };
-        if !self.held && intended_ns >= self.from_ns {
+        if !self.held && intended_ns >= self.span.from_ns {
             lateness.note(now_ns - intended_ns);
         }
         self.ticks += 1;
@@ -86,6 +99,8 @@ struct Finished<'a> {
     latency: Latencies,
     lateness: &'a Lateness,
     foreign: u64,
+    /// Messages that were due and not sent.
+    unsent: u64,
 }
 
 impl Finished<'_> {
@@ -106,7 +121,7 @@ impl Finished<'_> {
             batch: self.sending.batch,
             deliveries_per_s: measured.deliveries as f64 / measured.seconds.max(1e-9),
             latency: self.latency,
-            client: Client::new(measured.own_cpu_share, self.lateness),
+            client: Client::new(measured.own_cpu_share, self.lateness, self.unsent),
             verdict,
             allow_saturated: self.sending.allow_saturated,
             measured,
