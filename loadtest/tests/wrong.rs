@@ -96,6 +96,10 @@ impl Hub {
             }
         };
         write(&self.peers[0], &bytes);
+        if fault == Fault::CloseFrame {
+            // Anything behind it would be one more fault.
+            let _ = self.peers[0].shutdown(Shutdown::Write);
+        }
     }
 }
 

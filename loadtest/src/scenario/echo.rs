@@ -78,7 +78,8 @@ impl EchoLoad {
     fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
         for _ in 0..TICKS_PER_TURN {
             let pace = self.pace.as_mut()?;
-            match pace.next(reactor, 0, clock.now_ns(), &mut self.lateness) {
+            let waiting = |id| reactor.waiting_bytes(id);
+            match pace.next(waiting, clock.now_ns(), &mut self.lateness) {
                 Due::Wait(until_ns) => return Some(until_ns),
                 Due::Send {
                     sender,

@@ -102,12 +102,9 @@ impl FanoutLoad {
     fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
         for _ in 0..TICKS_PER_TURN {
             let pace = self.pace.as_mut()?;
-            match pace.next(
-                reactor,
-                self.subscribers,
-                clock.now_ns(),
-                &mut self.lateness,
-            ) {
+            let subscribers = self.subscribers;
+            let waiting = |s| reactor.waiting_bytes(subscribers + s);
+            match pace.next(waiting, clock.now_ns(), &mut self.lateness) {
                 Due::Wait(until_ns) => return Some(until_ns),
                 Due::Send {
                     sender,
