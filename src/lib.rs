@@ -12,7 +12,7 @@
 //! | 5 | `relay` |
 //! | 6 | `net`, `link` |
 //! | 7 | `server` |
-//! | 8 | `config`, `main` |
+//! | 8 | `config`, `embed`, `main` |
 
 pub mod close;
 pub mod counters;
