@@ -55,7 +55,10 @@ impl Segment {
 /// Lends segments and keeps a bounded number of free ones.
 #[derive(Debug, Default)]
 pub struct Pool {
-    #[expect(clippy::vec_box, reason = "segments go back and forth between logs and here")]
+    #[expect(
+        clippy::vec_box,
+        reason = "segments go back and forth between logs and here"
+    )]
     free: [Vec<Box<Segment>>; CLASSES.len()],
     free_bytes: usize,
     used_bytes: usize,

@@ -86,6 +86,8 @@ pub(super) struct Channel {
     pub behind: u32,
     /// In the hub's list of channels with work.
     pub dirty: bool,
+    /// Somebody caught up or left while a pass was under way: what it finds may be out of date.
+    pub again: bool,
     /// Publishers wait.
     pub paused: bool,
     /// In the hub's list of channels that may be forgotten.
@@ -137,6 +139,7 @@ impl Channel {
             members: Vec::new(),
             behind: 0,
             dirty: false,
+            again: false,
             paused: false,
             lingering: false,
             at: 0,

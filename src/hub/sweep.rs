@@ -48,6 +48,7 @@ impl Hub {
         let c = &mut self.channels[id as usize];
         if c.at == 0 {
             c.mark = c.log.end();
+            c.again = false;
             c.slowest = Slowest::NONE;
         } else {
             mark("sweep_resumed");
@@ -58,8 +59,9 @@ impl Hub {
         let mut done = false;
         if c.at == c.members.len() {
             c.at = 0;
-            done = c.mark == c.log.end();
             self.finish_pass(id, counters, reports);
+            let c = &self.channels[id as usize];
+            done = !c.again || c.mark == c.log.end() && c.log.segments() == 0;
         }
         if done {
             self.channels[id as usize].dirty = false;
@@ -154,7 +156,8 @@ impl Channel {
     }
 
     /// Reports every blocked member with more than `lag_bytes_max` of whole messages waiting
-    /// behind the one being written.
+    /// behind the one being written. Counted in the log, of which it holds all behind its cursor,
+    /// so messages of its own count too.
     fn find_lagging(&self, lag_bytes_max: u64, reports: &mut Vec<Report>) {
         let end = self.log.end();
         for member in self.members.iter().filter(|m| m.is_blocked()) {

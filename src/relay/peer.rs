@@ -63,7 +63,10 @@ pub struct Peer {
     /// Private output.
     pub out: Option<Box<Out>>,
     /// Input that could not be used yet.
-    #[expect(clippy::box_collection, reason = "a peer at rest pays 8 bytes for it, not 24")]
+    #[expect(
+        clippy::box_collection,
+        reason = "a peer at rest pays 8 bytes for it, not 24"
+    )]
     pub tail: Option<Box<Vec<u8>>>,
     /// Where it comes from, where that matters.
     pub address: Option<Box<IpAddr>>,

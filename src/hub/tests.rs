@@ -1,0 +1,355 @@
+//! The hub under random operations, against a twin that keeps every member's bytes apart.
+
+use std::collections::BTreeMap;
+use std::io::IoSlice;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::counters::Counters;
+use crate::wire::{Sent, Wire};
+use crate::ws::Kind;
+
+const LIMITS: HubLimits = HubLimits {
+    channels_max: 4,
+    lag_bytes_max: 20_000,
+    unflushed_bytes_max: 8_000,
+    linger_ms: 10,
+};
+
+/// A kernel whose buffers hold a little: a send takes what there is room for.
+#[derive(Default)]
+struct Kernel {
+    room: BTreeMap<u32, usize>,
+    got: BTreeMap<u32, Vec<u8>>,
+    sends: usize,
+}
+
+impl Wire for Kernel {
+    fn send(&mut self, slot: u32, bytes: &[u8]) -> Sent {
+        self.sends += 1;
+        let room = self.room.get_mut(&slot).expect("a send to nobody");
+        let n = bytes.len().min(*room);
+        *room -= n;
+        self.got
+            .entry(slot)
+            .or_default()
+            .extend_from_slice(&bytes[..n]);
+        if n == bytes.len() {
+            Sent::All
+        } else {
+            Sent::Blocked(n)
+        }
+    }
+
+    fn send_vectored(&mut self, slot: u32, slices: &[IoSlice<'_>]) -> Sent {
+        let bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
+        self.send(slot, &bytes)
+    }
+}
+
+/// A hub with one channel, its kernel, and what every member should have got.
+struct Bed {
+    hub: Hub,
+    kernel: Kernel,
+    channel: u32,
+    places: BTreeMap<u32, Place>,
+    owed: BTreeMap<u32, Vec<u8>>,
+    /// Bytes of its own that lie in the log and are not for itself.
+    own: BTreeMap<u32, usize>,
+    queued: Vec<u32>,
+    blocked: Vec<u32>,
+    lagged: Vec<u32>,
+    next_slot: u32,
+}
+
+impl Bed {
+    fn new() -> Bed {
+        let mut hub = Hub::new(LIMITS);
+        let channel = hub.open("news", 0).unwrap();
+        Bed {
+            hub,
+            kernel: Kernel::default(),
+            channel,
+            places: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            own: BTreeMap::new(),
+            queued: Vec::new(),
+            blocked: Vec::new(),
+            lagged: Vec::new(),
+            next_slot: 0,
+        }
+    }
+
+    fn join(&mut self) {
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        let place = self.hub.join(
+            self.channel,
+            Token {
+                slot,
+                generation: slot + 1,
+            },
+        );
+        self.places.insert(slot, place);
+        self.owed.insert(slot, Vec::new());
+        self.kernel.room.insert(slot, 5_000);
+    }
+
+    fn nth(&self, n: usize) -> Option<u32> {
+        let count = self.places.len().max(1);
+        self.places.keys().nth(n % count).copied()
+    }
+
+    fn leave(&mut self, slot: u32) {
+        let Some(place) = self.places.remove(&slot) else {
+            return;
+        };
+        for (moved, member) in self.hub.leave(place, 0).into_iter().flatten() {
+            self.places.get_mut(&moved).expect("a moved member").member = member;
+        }
+        let (got, owed) = (self.kernel.got.remove(&slot), self.owed.remove(&slot));
+        let (got, owed) = (got.unwrap_or_default(), owed.unwrap_or_default());
+        assert!(owed.starts_with(&got), "slot {slot} got what it should not");
+        self.queued.retain(|s| *s != slot);
+        self.blocked.retain(|s| *s != slot);
+    }
+
+    fn publish(&mut self, sender: Option<u32>, len: usize) {
+        let payload: Vec<u8> = (0..len).map(|i| (i + len) as u8).collect();
+        let message = Message {
+            kind: Kind::Binary,
+            body: Body::Plain(&payload),
+        };
+        let place = sender.map(|slot| Sender(self.places[&slot]));
+        let submitted = self.hub.submit(self.channel, message, place, 0).unwrap();
+        let mut frame = Vec::new();
+        crate::ws::append_frame(&mut frame, Kind::Binary.opcode(), &payload);
+        let others = self
+            .owed
+            .iter_mut()
+            .filter(|(slot, _)| Some(**slot) != sender);
+        let count = others
+            .map(|(_, owed)| owed.extend_from_slice(&frame))
+            .count();
+        assert_eq!(submitted.subscribers, count);
+        if let Some(slot) = sender {
+            *self.own.entry(slot).or_default() += frame.len();
+        }
+    }
+
+    fn sweep(&mut self, visits: usize) -> bool {
+        let mut reports = Vec::new();
+        let mut counters = Counters::default();
+        let Bed { hub, kernel, .. } = self;
+        let used = hub.sweep(visits, kernel, &mut counters, &mut reports);
+        for report in reports {
+            match report {
+                Report::Stuck(slot, Progress::More) => self.queued.push(slot),
+                Report::Stuck(slot, Progress::Blocked) => self.blocked.push(slot),
+                Report::Lagged(slot) => self.lagged.push(slot),
+                Report::Resume(_) => {}
+                Report::Stuck(slot, progress) => panic!("slot {slot}: {progress:?}"),
+            }
+        }
+        for slot in std::mem::take(&mut self.lagged) {
+            let (got, owed) = (&self.kernel.got[&slot], &self.owed[&slot]);
+            let own = self.own.get(&slot).unwrap_or(&0);
+            assert!(
+                own + owed.len() - got.len() > LIMITS.lag_bytes_max as usize,
+                "closed too early"
+            );
+            self.leave(slot);
+        }
+        used.is_some()
+    }
+
+    /// The kernel of this slot has room again, and what waits is pushed.
+    fn make_room(&mut self, slot: u32, bytes: usize) {
+        *self.kernel.room.entry(slot).or_default() += bytes;
+        let stuck = [&self.queued, &self.blocked]
+            .iter()
+            .any(|list| list.contains(&slot));
+        let Some(&place) = self.places.get(&slot).filter(|_| stuck) else {
+            return;
+        };
+        self.queued.retain(|s| *s != slot);
+        self.blocked.retain(|s| *s != slot);
+        let to_border = self.hub.mid_message(place);
+        let mut counters = Counters::default();
+        match self
+            .hub
+            .push(place, to_border, &mut self.kernel, &mut counters)
+        {
+            Progress::All if self.hub.caught_up(place) => self.hub.release(place),
+            Progress::Blocked => {
+                self.blocked.push(slot);
+                self.hub.hold(place, true);
+            }
+            Progress::All | Progress::More => {
+                self.queued.push(slot);
+                self.hub.hold(place, false);
+            }
+            progress => panic!("slot {slot}: {progress:?}"),
+        }
+    }
+
+    /// Everybody reads everything.
+    fn settle(&mut self) {
+        for _ in 0..100 {
+            while self.sweep(3) {}
+            let stuck: Vec<u32> = self.queued.iter().chain(&self.blocked).copied().collect();
+            stuck
+                .into_iter()
+                .for_each(|slot| self.make_room(slot, 1 << 20));
+        }
+        for (slot, owed) in &self.owed {
+            let got = self.kernel.got.get(slot).map_or(&[][..], |g| g);
+            assert!(
+                got == owed,
+                "slot {slot}: {} of {} bytes",
+                got.len(),
+                owed.len()
+            );
+        }
+        assert_eq!(self.hub.log_bytes().0, 0);
+        assert!(!self.hub.paused(self.channel));
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Join,
+    Leave(usize),
+    Publish(Option<usize>, usize),
+    Sweep(usize),
+    Room(usize, usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => Just(Op::Join),
+        1 => any::<usize>().prop_map(Op::Leave),
+        6 => (any::<Option<usize>>(), 0usize..3_000).prop_map(|(s, n)| Op::Publish(s, n)),
+        8 => (1usize..6).prop_map(Op::Sweep),
+        4 => (any::<usize>(), 0usize..9_000).prop_map(|(s, n)| Op::Room(s, n)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn everyone_gets_everything_once_and_in_order(ops in prop::collection::vec(op(), 1..150)) {
+        let mut bed = Bed::new();
+        (0..3).for_each(|_| bed.join());
+        for op in ops {
+            match op {
+                Op::Join if bed.places.len() < 9 => bed.join(),
+                Op::Join => {}
+                Op::Leave(n) => bed.nth(n).into_iter().for_each(|slot| bed.leave(slot)),
+                // A paused channel's publishers are not read.
+                Op::Publish(..) if bed.hub.paused(bed.channel) => {}
+                Op::Publish(sender, len) => bed.publish(sender.and_then(|n| bed.nth(n)), len),
+                Op::Sweep(visits) => drop(bed.sweep(visits)),
+                Op::Room(n, bytes) => bed.nth(n).into_iter().for_each(|s| bed.make_room(s, bytes)),
+            }
+        }
+        bed.settle();
+    }
+}
+
+#[test]
+fn messages_that_wait_go_out_in_one_send() {
+    let mut bed = Bed::new();
+    (0..10).for_each(|_| bed.join());
+    (0..16).for_each(|_| bed.publish(None, 100));
+    while bed.sweep(1000) {}
+    assert_eq!(bed.kernel.sends, 10);
+}
+
+#[test]
+fn a_sender_that_keeps_up_is_not_even_written_to() {
+    let mut bed = Bed::new();
+    (0..2).for_each(|_| bed.join());
+    (0..5).for_each(|_| bed.publish(Some(0), 10));
+    while bed.sweep(1000) {}
+    assert_eq!(bed.kernel.sends, 1);
+    bed.settle();
+}
+
+#[test]
+fn publishers_are_paused_at_the_bound_and_resume_once_it_is_offered() {
+    let mut bed = Bed::new();
+    (0..100).for_each(|_| bed.join());
+    while !bed.hub.paused(bed.channel) {
+        bed.publish(None, 1_000);
+    }
+    let token = Token {
+        slot: 77,
+        generation: 1,
+    };
+    bed.hub.await_resume(bed.channel, token);
+    let (mut reports, mut counters) = (Vec::new(), Counters::default());
+    while bed
+        .hub
+        .sweep(10, &mut bed.kernel, &mut counters, &mut reports)
+        .is_some()
+    {}
+    assert!(reports.contains(&Report::Resume(token)));
+    assert!(!bed.hub.paused(bed.channel));
+    assert_eq!(counters.pauses, 1);
+}
+
+#[test]
+fn one_message_of_any_size_never_violates_the_lag_bound() {
+    let mut bed = Bed::new();
+    bed.join();
+    bed.publish(None, 100_000);
+    while bed.sweep(10) {}
+    assert_eq!(bed.blocked, [0]);
+    bed.publish(None, LIMITS.lag_bytes_max as usize - 4);
+    while bed.sweep(10) {}
+    assert_eq!(bed.places.len(), 1, "exactly the bound passes");
+    bed.publish(None, 0);
+    while bed.sweep(10) {}
+    assert_eq!(bed.places.len(), 0, "one byte more does not");
+}
+
+#[test]
+fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
+    let mut hub = Hub::new(LIMITS);
+    let channel = hub.open("a", 0).unwrap();
+    let message = |payload| Message {
+        kind: Kind::Text,
+        body: Body::Plain(payload),
+    };
+    hub.submit(channel, message(b"x"), None, 5).unwrap();
+    hub.expire(14);
+    assert_eq!(hub.channels(), 1);
+    hub.expire(15);
+    assert_eq!(hub.channels(), 0);
+    assert_eq!(hub.next_linger(), None);
+    let channel = hub.open("b", 20).unwrap();
+    let place = hub.join(
+        channel,
+        Token {
+            slot: 1,
+            generation: 1,
+        },
+    );
+    hub.expire(1_000);
+    assert_eq!(hub.channels(), 1, "a subscriber keeps it");
+    hub.leave(place, 1_000);
+    hub.expire(1_009);
+    assert_eq!(hub.channels(), 1);
+    hub.expire(1_010);
+    assert_eq!(hub.channels(), 0);
+}
+
+#[test]
+fn channels_are_bounded() {
+    let mut hub = Hub::new(LIMITS);
+    (0..4).for_each(|i| drop(hub.open(&format!("c{i}"), 0).unwrap()));
+    assert_eq!(hub.open("one more", 0), Err(Reason::FullChannels));
+    assert_eq!(hub.open("c2", 0), Ok(2));
+}
