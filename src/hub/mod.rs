@@ -204,10 +204,8 @@ impl Hub {
         !self.dirty.is_empty()
     }
 
-    /// Sees to it that a whole pass comes, whether or not one is under way.
     fn mark_dirty(&mut self, channel: u32) {
         let c = &mut self.channels[channel as usize];
-        c.again = true;
         if !c.dirty {
             c.dirty = true;
             self.dirty.push_back(channel);

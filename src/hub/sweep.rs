@@ -48,8 +48,8 @@ impl Hub {
         let c = &mut self.channels[id as usize];
         if c.at == 0 {
             c.mark = c.log.end();
-            c.again = false;
             c.slowest = Slowest::NONE;
+            c.stale = false;
         } else {
             mark("sweep_resumed");
         }
@@ -59,9 +59,8 @@ impl Hub {
         let mut done = false;
         if c.at == c.members.len() {
             c.at = 0;
+            done = c.mark == c.log.end() && !c.stale;
             self.finish_pass(id, counters, reports);
-            let c = &self.channels[id as usize];
-            done = !c.again || c.mark == c.log.end() && c.log.segments() == 0;
         }
         if done {
             self.channels[id as usize].dirty = false;

@@ -1,7 +1,7 @@
 //! Everything that is sent is sent here, once a turn: private output first, then the sweep.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, Phase, QUEUED, WAITING};
+use super::peer::{BLOCKED, FULL_OUT, PINGED, Phase, QUEUED, WAITING};
 use crate::close::Reason;
 use crate::hub::{Progress, Report};
 use crate::limits::{WRITES_PER_CHANNEL, WRITES_PER_TURN};
@@ -75,7 +75,7 @@ impl Relay {
     pub fn writable(&mut self, slot: u32, now: u64) {
         let peer = self.peer(slot);
         if peer.is(BLOCKED) {
-            peer.flags &= !BLOCKED;
+            peer.flags &= !(BLOCKED | PINGED);
             // The kernel made room because the peer took something: a sign of life.
             peer.heard_ms = now;
             self.queue(slot);

@@ -96,6 +96,9 @@ impl Relay {
         let mut at = 0;
         while at < data.len() {
             let peer = &self.peers[slot as usize];
+            if peer.phase == Phase::Open && peer.is(WAITING | FULL_OUT) {
+                break;
+            }
             let (used, go_on) = match (peer.phase, &peer.conn) {
                 (Phase::Finishing | Phase::Lingering | Phase::Doomed, _) => return data.len(),
                 (_, Conn::Http(_)) => self.http_input(slot, &data[at..], now),

@@ -83,6 +83,7 @@ impl Relay {
         mark("upload_given_up");
         self.peer(slot).flags &= !WAITING;
         self.refuse(slot, reason, upload.reply, now);
+        self.make_ready(slot);
         true
     }
 }

@@ -1,7 +1,7 @@
 //! Which request means what.
 
 use super::Relay;
-use super::peer::ECHO;
+use super::peer::{BLOCKED, ECHO};
 use super::requests::CHANNEL_METHODS;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload, WsConn};
@@ -222,6 +222,10 @@ impl Relay {
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
         peer.place = channel.map(|channel| self.hub.join(channel, peer.token(slot)));
+        if let Some(place) = peer.place {
+            // Nothing of the log goes out before the answer.
+            self.hub.hold(place, peer.is(BLOCKED));
+        }
         peer.conn = Conn::Ws(WsConn::default());
         peer.heard_ms = now;
         if echo {
