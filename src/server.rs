@@ -236,6 +236,10 @@ impl<N: Net> Server<N> {
 
     /// Shows input to the relay; what it leaves moves to the front of the scratch.
     fn parse(&mut self, slot: u32, fill: usize, hold: bool) -> usize {
+        // What was kept while a channel is paused stays kept: requests are answered in order.
+        if !self.relay.may_read(slot) {
+            return fill;
+        }
         let used = self
             .relay
             .input(slot, &mut self.scratch[..fill], hold, self.now_ms);

@@ -154,7 +154,12 @@ impl Relay {
         peer.reason = reason;
         peer.phase = Phase::Doomed;
         peer.flags &= !BLOCKED;
+        let place = peer.place;
         self.doomed.push(slot);
+        if let Some(place) = place {
+            // The sweep passes it by: the log must not go out ahead of private output.
+            self.hub.hold(place, true);
+        }
     }
 
     pub(super) fn doom_with_reset(&mut self, slot: u32, reason: Reason) {

@@ -1,0 +1,78 @@
+//! A seed's world: the server's settings, the weather, and what the crowd is going to do.
+
+use longwave::limits::Limits;
+use longwave::settings::Settings;
+
+use crate::client::Rules;
+use crate::crowd::Plan;
+use crate::rng::Rng;
+
+/// What a seed says.
+#[derive(Debug, Clone)]
+pub struct Seeded {
+    /// For the server.
+    pub settings: Settings,
+    /// For the crowd.
+    pub plan: Plan,
+    /// For the judge.
+    pub rules: Rules,
+}
+
+/// What the seed says, with so many operations.
+pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
+    let tight = rng.chance(200);
+    let frugal = rng.chance(200);
+    let clients = rng.between(22, 34);
+    let limits = limits(tight, frugal, clients, rng);
+    debug_assert_eq!(limits.check(), Ok(()));
+    let plan = Plan {
+        operations,
+        clients,
+        message_bytes_max: limits.message_bytes_max,
+        stall_ms_max: limits.ping_timeout_ms / 2,
+        pause_ms_max: *rng.pick(&[0, 1, 3, 3, 10]),
+    };
+    let rules = Rules {
+        tight,
+        frugal,
+        draining: false,
+        lag_bytes_max: limits.lag_bytes_max,
+    };
+    Seeded {
+        settings: Settings {
+            limits,
+            ..Settings::default()
+        },
+        plan,
+        rules,
+    }
+}
+
+fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
+    let message = if frugal {
+        65_536
+    } else {
+        *rng.pick(&[2_000, 16_384, 65_536])
+    };
+    let lag = message * rng.between(2, 4) / 2;
+    Limits {
+        message_bytes_max: message,
+        lag_bytes_max: lag,
+        unflushed_bytes_max: rng.between(500, lag),
+        memory_bytes_max: if frugal { 1 << 20 } else { 256 << 20 },
+        connections_max: if tight {
+            clients * rng.between(6, 9) / 10
+        } else {
+            1000
+        },
+        channel_linger_ms: *rng.pick(&[0, 10, 1000]),
+        mailbox_messages_max: rng.between(2, 20),
+        mailbox_bytes_max: message * rng.between(1, 4),
+        ping_interval_ms: *rng.pick(&[1500, 3000, 8000]),
+        ping_timeout_ms: *rng.pick(&[1000, 2000, 5000]),
+        close_timeout_ms: 4000,
+        idle_timeout_ms: 3_600_000,
+        drain_ms: 6000,
+        ..Limits::default()
+    }
+}

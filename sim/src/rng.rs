@@ -1,0 +1,70 @@
+//! The only source of chance: a seed gives the same run on every machine.
+
+/// SplitMix64 (Steele, Lea and Flood 2014).
+#[derive(Debug, Clone)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator of its own for each seed.
+    pub fn new(seed: u64) -> Rng {
+        Rng(seed ^ 0x6c6f_6e67_7761_7665)
+    }
+
+    /// 64 even bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// 0 to `n` - 1; 0 when `n` is 0.
+    pub fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// `low` to `high`, both included; `high` when it is the smaller.
+    pub fn between(&mut self, low: usize, high: usize) -> usize {
+        low.min(high) + self.below(high.saturating_sub(low) as u64 + 1) as usize
+    }
+
+    /// True `per_mille` times in a thousand.
+    pub fn chance(&mut self, per_mille: u32) -> bool {
+        self.below(1000) < u64::from(per_mille)
+    }
+
+    /// One of them. `from` is not empty.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u64) as usize]
+    }
+
+    /// Any order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i as u64 + 1) as usize);
+        }
+    }
+
+    /// An independent generator, so that one part's use of chance does not shift another's.
+    pub fn fork(&mut self) -> Rng {
+        Rng(self.bits())
+    }
+}
+
+/// A 64-bit digest of a message, eight bytes at a step.
+pub fn digest(text: bool, bytes: &[u8]) -> u64 {
+    const K: u64 = 0x9fb2_1c65_1e98_df25;
+    let mut h = (bytes.len() as u64)
+        .wrapping_mul(2)
+        .wrapping_add(u64::from(text))
+        .wrapping_mul(K);
+    let mut words = bytes.chunks_exact(8);
+    for w in &mut words {
+        h = (h.rotate_left(29) ^ u64::from_le_bytes(w.try_into().expect("8 bytes")))
+            .wrapping_mul(K);
+    }
+    for &b in words.remainder() {
+        h = (h.rotate_left(29) ^ u64::from(b)).wrapping_mul(K);
+    }
+    h ^ (h >> 32)
+}
