@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use longwave::{Config, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config { listen: vec!["127.0.0.1:0".parse()?], ..Config::default() };
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse()?],
+        ..Config::default()
+    };
     let mut server = Server::bind(&config)?;
     println!("http://{}/#clock", server.addresses()[0]);
 
@@ -19,7 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while begun.elapsed() < Duration::from_secs(60) {
         let seconds = begun.elapsed().as_secs();
         handle.publish_text("clock", &format!("{seconds} s"))?;
-        println!("{seconds} s told to {} subscribers", handle.subscribers("clock")?);
+        println!(
+            "{seconds} s told to {} subscribers",
+            handle.subscribers("clock")?
+        );
         thread::sleep(Duration::from_secs(1));
     }
 

@@ -123,7 +123,7 @@ impl Default for Limits {
 
 /// Smallest and largest value of each numeric bound, by its option name.
 pub const RANGES: &[(&str, u64, u64)] = &[
-    ("head_bytes_max", 1024, 1024 * 1024),
+    ("head_bytes_max", 1024, SCRATCH_BYTES as u64 / 2),
     ("head_timeout", 100, 3_600_000),
     ("idle_timeout", 100, 86_400_000),
     ("message_bytes_max", 1, 1 << 30),

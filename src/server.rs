@@ -204,7 +204,12 @@ impl<N: Net> Server<N> {
         let mut budget = READ_BYTES_PER_TURN;
         while self.relay.may_read(slot) {
             if fill == self.scratch.len() {
-                fill = self.parse(slot, fill, false);
+                let rest = self.parse(slot, fill, false);
+                if rest == fill {
+                    // Nothing that is allowed needs a whole scratch: ours to mend.
+                    return self.relay.broken(slot);
+                }
+                fill = rest;
                 continue;
             }
             let got = self.net.recv(slot, &mut self.scratch[fill..]);

@@ -212,6 +212,22 @@ impl Hub {
         }
     }
 
+    /// Cuts every log at its slowest member, whatever the sweep has yet to find out. Costs a visit
+    /// to every member: for when memory is short.
+    pub fn trim(&mut self) {
+        for (_, c) in &mut self.channels {
+            if c.log.segments() > 0 {
+                let needed = c
+                    .members
+                    .iter()
+                    .map(|m| m.cursor)
+                    .min()
+                    .unwrap_or(c.log.end());
+                c.log.cut(needed, &mut self.pool);
+            }
+        }
+    }
+
     /// The blocked members that are most behind in the channel with the largest lag: all within an
     /// eighth of the worst.
     pub fn most_lagging(&self) -> Vec<u32> {

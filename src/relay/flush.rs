@@ -66,7 +66,7 @@ impl Relay {
     }
 
     /// A cursor outside its log: ours to mend, and no reason to send a wrong byte.
-    fn broken(&mut self, slot: u32) {
+    pub fn broken(&mut self, slot: u32) {
         self.counters.refuse(Reason::Internal);
         self.doom_with_reset(slot, Reason::Internal);
     }
