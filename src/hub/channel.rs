@@ -190,13 +190,16 @@ impl Channel {
         member.set_behind(blocked);
     }
 
-    pub fn release(&mut self, index: usize) {
+    /// Takes a member back into the sweep; false: it was there already.
+    pub fn release(&mut self, index: usize) -> bool {
         let member = &mut self.members[index];
-        if member.is_behind() {
+        let was_behind = member.is_behind();
+        if was_behind {
             self.behind -= 1;
             self.stale |= index < self.at;
         }
         member.state &= !(BEHIND | BLOCKED);
+        was_behind
     }
 
     /// Bytes not yet offered to members that are not blocked.

@@ -113,7 +113,7 @@ impl Hub {
         if let Some(&id) = self.names.get(name) {
             return Ok(id);
         }
-        if self.channels.len() >= self.limits.channels_max {
+        if self.channels.len() >= self.limits.channels_max && !self.forget_longest_idle() {
             return Err(Reason::FullChannels);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -193,7 +193,9 @@ impl Hub {
     /// Takes a member that has caught up back into the sweep.
     pub fn release(&mut self, place: Place) {
         let c = &mut self.channels[place.channel as usize];
-        c.release(place.member as usize);
+        if !c.release(place.member as usize) {
+            return;
+        }
         if c.paused || c.log.segments() > 1 || (c.behind == 0 && c.log.segments() > 0) {
             self.mark_dirty(place.channel);
         }

@@ -3,6 +3,7 @@
 use super::Relay;
 use super::peer::{BLOCKED, FULL_OUT, PINGED, Phase, QUEUED, WAITING};
 use crate::close::Reason;
+use crate::conn::Conn;
 use crate::hub::{Progress, Report};
 use crate::limits::{WRITES_PER_CHANNEL, WRITES_PER_TURN};
 use crate::mark::{mark, planted};
@@ -73,8 +74,13 @@ impl Relay {
 
     /// There is room to write again.
     pub fn writable(&mut self, slot: u32, now: u64) {
+        let close_timeout_ms = self.settings.limits.close_timeout_ms;
         let peer = self.peer(slot);
         if peer.is(BLOCKED) {
+            if peer.phase == Phase::Finishing && matches!(peer.conn, Conn::Http(_)) {
+                // An answer that is still being taken is not cut.
+                peer.due_ms = now.saturating_add(close_timeout_ms);
+            }
             peer.flags &= !(BLOCKED | PINGED);
             // The kernel made room because the peer took something: a sign of life.
             peer.heard_ms = now;

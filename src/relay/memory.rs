@@ -68,6 +68,7 @@ impl Relay {
                         keep_alive: false,
                         ..reply
                     },
+                    None,
                     now,
                 );
             }

@@ -29,6 +29,8 @@ impl Relay {
                 let headers = [
                     ("Cache-Control", "no-cache"),
                     ("X-Content-Type-Options", "nosniff"),
+                    // The page has a policy of its own; this part cannot be said in a page.
+                    ("Content-Security-Policy", "frame-ancestors 'none'"),
                 ];
                 let page = plain("text/html; charset=utf-8", PAGE);
                 self.get(
@@ -217,8 +219,8 @@ impl Relay {
         if self.drain.is_some() {
             return Err(Reason::Drain);
         }
-        self.note_forwarded(slot, request)?;
         let channel = channel.map(|name| self.hub.open(name, now)).transpose()?;
+        self.note_forwarded(slot, request)?;
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
         peer.place = channel.map(|channel| self.hub.join(channel, peer.token(slot)));
