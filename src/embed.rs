@@ -12,6 +12,9 @@ use crate::net::epoll::Epoll;
 use crate::net::listen::SocketOptions;
 use crate::server;
 
+/// The longest time before keepalive probes that Linux takes (tcp(7)).
+const KEEPALIVE_MS_MAX: u64 = 32_767_000;
+
 /// A relay that listens. [`Server::run`] serves on the thread that calls it.
 ///
 /// ```
@@ -79,7 +82,7 @@ impl Server {
         let options = SocketOptions {
             send_buffer_bytes: limits.send_buffer_bytes,
             user_timeout: Duration::from_millis(silence),
-            keepalive: Duration::from_millis(silence.max(1000)),
+            keepalive: Duration::from_millis(silence.clamp(1000, KEEPALIVE_MS_MAX)),
         };
         let net =
             Epoll::bind(&config.listen, options).map_err(|(address, error)| match address {

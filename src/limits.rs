@@ -6,6 +6,16 @@
 
 /// Header lines in one request head; more: 431.
 pub const HEADERS_MAX: usize = 100;
+/// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
+pub const LEADING_LINES_MAX: usize = 4;
+/// Bytes of extensions on one chunk's size line, from the size to the CRLF; more: 400.
+pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 256;
+/// Bytes of extensions that one body may have beyond as many as it has data; more: 400.
+pub const CHUNK_EXTENSIONS_EXCESS_MAX: u64 = 16 * 1024;
+/// Bytes of a trailer section, its last empty line included; more: 400.
+pub const TRAILER_BYTES_MAX: u32 = 4 * 1024;
+/// Lines of a trailer section, without its last empty line; more: 400.
+pub const TRAILER_LINES_MAX: u32 = 100;
 /// Bytes of a channel name after percent-decoding; more: 400.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 /// The scratch buffer of a reactor, and so the most that one read takes.
@@ -123,7 +133,7 @@ impl Default for Limits {
 
 /// Smallest and largest value of each numeric bound, by its option name.
 pub const RANGES: &[(&str, u64, u64)] = &[
-    ("head_bytes_max", 1024, 1024 * 1024),
+    ("head_bytes_max", 1024, SCRATCH_BYTES as u64 / 2),
     ("head_timeout", 100, 3_600_000),
     ("idle_timeout", 100, 86_400_000),
     ("message_bytes_max", 1, 1 << 30),

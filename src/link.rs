@@ -20,7 +20,7 @@ pub enum HandleError {
     TooBig,
     /// Not a channel name: 1 to 255 bytes of UTF-8 without control characters, not `.` or `..`.
     BadChannel,
-    /// The server has stopped.
+    /// The server has stopped, or was told to.
     Stopped,
 }
 
@@ -42,6 +42,8 @@ struct Queue {
     letters: VecDeque<Letter>,
     bytes: usize,
     refused: u64,
+    /// The order to stop, which no full or waiting queue holds up.
+    stop: Option<Stop>,
     closed: bool,
 }
 
@@ -133,10 +135,8 @@ impl Handle {
 
     fn order(&self, stop: Stop) {
         let mut queue = self.shared.lock();
-        if stop == Stop::Now {
-            queue.letters.push_front(Letter::Stop(stop));
-        } else {
-            queue.letters.push_back(Letter::Stop(stop));
+        if queue.stop != Some(Stop::Now) {
+            queue.stop = Some(stop);
         }
         drop(queue);
         self.wake();
@@ -144,7 +144,7 @@ impl Handle {
 
     fn post(&self, letter: Letter) -> Result<(), HandleError> {
         let mut queue = self.shared.lock();
-        if queue.closed {
+        if queue.closed || queue.stop.is_some() {
             return Err(HandleError::Stopped);
         }
         let bytes = queue.bytes + letter.bytes();
@@ -210,9 +210,8 @@ impl Inbox {
         }
     }
 
-    /// Takes at most `letters_max` letters. Returns whether more wait, and how many were refused
-    /// since the last call.
-    pub fn take(&self, letters_max: usize, mut each: impl FnMut(Letter)) -> (bool, u64) {
+    /// Takes at most `letters_max` letters.
+    pub fn take(&self, letters_max: usize, mut each: impl FnMut(Letter)) -> Taken {
         let mut queue = self.shared.lock();
         for _ in 0..letters_max {
             let Some(letter) = queue.letters.pop_front() else {
@@ -221,19 +220,36 @@ impl Inbox {
             queue.bytes -= letter.bytes();
             each(letter);
         }
-        (
-            !queue.letters.is_empty(),
-            std::mem::take(&mut queue.refused),
-        )
+        Taken {
+            more: !queue.letters.is_empty(),
+            refused: std::mem::take(&mut queue.refused),
+            stop: queue.stop,
+        }
     }
+
+    /// Ends the mailbox: nothing more is taken in, and whoever waits for an answer learns that
+    /// none will come.
+    pub fn close(&self) {
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        queue.letters.clear();
+    }
+}
+
+/// What [`Inbox::take`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// More letters wait.
+    pub more: bool,
+    /// How many were refused since the last time.
+    pub refused: u64,
+    /// The order to stop, once given.
+    pub stop: Option<Stop>,
 }
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        let mut queue = self.shared.lock();
-        queue.closed = true;
-        // Whoever waits for an answer learns that none will come.
-        queue.letters.clear();
+        self.close();
     }
 }
 
@@ -257,7 +273,15 @@ mod tests {
         assert_eq!(handle.publish_text("a", "2"), Ok(()));
         assert_eq!(handle.publish_text("a", "3"), Err(HandleError::Full));
         let mut taken = 0;
-        assert_eq!(inbox.take(10, |_| taken += 1), (false, 1));
+        let found = inbox.take(10, |_| taken += 1);
+        assert_eq!(
+            found,
+            Taken {
+                more: false,
+                refused: 1,
+                stop: None
+            }
+        );
         assert_eq!(taken, 2);
         assert_eq!(handle.publish_binary("a", &[0; 80]), Ok(()));
         assert_eq!(handle.publish_binary("a", &[0; 21]), Err(HandleError::Full));

@@ -32,6 +32,10 @@ pub struct Server<N: Net> {
     accept_retry_ms: Option<u64>,
     /// The mailbox has more than was taken.
     more_letters: bool,
+    /// When it was last looked at, not everything was taken.
+    letters_left: bool,
+    /// The order to stop, once given.
+    stop: Option<Stop>,
     skipped_expires: u32,
     stopping: bool,
     now_ms: u64,
@@ -54,6 +58,8 @@ impl<N: Net> Server<N> {
             backlog,
             accept_retry_ms: None,
             more_letters: true,
+            letters_left: false,
+            stop: None,
             skipped_expires: 0,
             stopping: false,
             now_ms,
@@ -68,6 +74,7 @@ impl<N: Net> Server<N> {
     /// Takes turns until the server has stopped.
     pub fn run(&mut self) {
         while self.turn() {}
+        self.inbox.close();
     }
 
     /// One turn; false: the server has stopped.
@@ -80,7 +87,7 @@ impl<N: Net> Server<N> {
         self.note();
         self.accept();
         self.read();
-        if self.read_inbox() == Some(Stop::Now) {
+        if !self.read_inbox() {
             return false;
         }
         self.expire();
@@ -93,16 +100,18 @@ impl<N: Net> Server<N> {
     }
 
     /// How long to wait for events: not at all while there is work that none will announce.
-    fn timeout(&self) -> Option<u64> {
+    fn timeout(&mut self) -> Option<u64> {
         let accepts = self.accept_retry_ms.is_none() && self.backlog.contains(&true);
-        if accepts || self.more_letters && !self.relay.has_letters() || self.relay.is_busy() {
+        if accepts || self.more_letters || self.relay.is_busy() {
             return Some(0);
         }
         let due = [self.relay.next_due(), self.accept_retry_ms]
             .into_iter()
             .flatten()
             .min();
-        due.map(|due| due.saturating_sub(self.now_ms))
+        // The turn took time: what was due in it is due now.
+        let now = self.net.now_ms();
+        due.map(|due| due.saturating_sub(now))
     }
 
     fn note(&mut self) {
@@ -204,7 +213,12 @@ impl<N: Net> Server<N> {
         let mut budget = READ_BYTES_PER_TURN;
         while self.relay.may_read(slot) {
             if fill == self.scratch.len() {
-                fill = self.parse(slot, fill, false);
+                let rest = self.parse(slot, fill, false);
+                if rest == fill {
+                    // Nothing that is allowed needs a whole scratch: ours to mend.
+                    return self.relay.broken(slot);
+                }
+                fill = rest;
                 continue;
             }
             let got = self.net.recv(slot, &mut self.scratch[fill..]);
@@ -247,24 +261,28 @@ impl<N: Net> Server<N> {
         fill - used
     }
 
-    fn read_inbox(&mut self) -> Option<Stop> {
-        if self.more_letters && !self.relay.has_letters() {
+    /// Deals with letters, and with the order to stop; false: stop at once.
+    fn read_inbox(&mut self) -> bool {
+        let room = INBOX_PER_TURN.saturating_sub(self.relay.letters());
+        if self.more_letters {
             let relay = &mut self.relay;
-            let (more, refused) = self
-                .inbox
-                .take(INBOX_PER_TURN, |letter| relay.take_letter(letter));
-            self.more_letters = more;
-            self.relay.counters_mut().mailbox_full += refused;
+            let taken = self.inbox.take(room, |letter| relay.take_letter(letter));
+            // With no room left the mailbox waits for a channel to resume, which is a turn.
+            self.more_letters = taken.more && room > 0;
+            self.letters_left = taken.more;
+            self.relay.counters_mut().mailbox_full += taken.refused;
+            self.stop = taken.stop;
         }
-        let stop = self.relay.read_letters(self.now_ms)?;
-        if stop == Stop::Drain && !self.stopping {
+        self.relay.read_letters(self.now_ms);
+        self.more_letters |= self.letters_left && self.relay.letters() < INBOX_PER_TURN;
+        if self.stop == Some(Stop::Drain) && !self.stopping && !self.letters_left {
             info!(connections = self.relay.connections(), "stopping");
             self.stopping = true;
             self.net.stop_listening();
             self.backlog.fill(false);
             self.relay.begin_drain(self.now_ms);
         }
-        Some(stop)
+        self.stop != Some(Stop::Now)
     }
 
     /// Deadlines. After a long stall input that came in time is read first.

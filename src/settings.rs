@@ -1,11 +1,13 @@
 //! What the relay was told to do, apart from bounds: whom it lets in and what it offers.
 
+use std::fmt;
+
 use ipnet::IpNet;
 
 use crate::limits::Limits;
 
 /// Everything the relay is told at start.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     /// Every bound.
     pub limits: Limits,
@@ -19,6 +21,20 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Do not serve the page at `/`.
     pub no_page: bool,
+}
+
+impl fmt::Debug for Settings {
+    /// Everything but the publish key, which must not get into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("limits", &self.limits)
+            .field("origins", &self.origins)
+            .field("subprotocols", &self.subprotocols)
+            .field("publish_key", &self.publish_key.as_ref().map(|_| "***"))
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("no_page", &self.no_page)
+            .finish()
+    }
 }
 
 /// Which `Origin` values are let in. A request without `Origin` always is: it is not a browser's.

@@ -39,6 +39,8 @@ pub trait Load {
     fn expected(&self) -> u64;
     /// Messages sent so far.
     fn messages(&self) -> u64;
+    /// Whether something due before `end_ns` has not been sent, by no fault of the server.
+    fn owes(&self, end_ns: u64) -> bool;
     /// Whether a connection that ended makes it pointless to go on.
     fn stops_when_cut(&self) -> bool;
     /// What went wrong.
@@ -221,7 +223,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Sends until `end_ns`, or until a connection ended that makes it pointless.
+    /// Sends what is due before `end_ns`, or until a connection ended that makes it pointless.
     fn run(
         &mut self,
         load: &mut impl Load,
@@ -232,7 +234,7 @@ impl Stage {
         loop {
             let now_ns = clock.now_ns();
             let cut = load.stops_when_cut() && !self.reactor.ended().is_empty();
-            if now_ns >= end_ns || cut {
+            if (now_ns >= end_ns && !load.owes(end_ns)) || cut {
                 return Ok(());
             }
             self.in_time()?;

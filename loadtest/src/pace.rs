@@ -21,6 +21,12 @@ impl Pace {
         (self.next as f64 * self.period_ns) as u64
     }
 
+    /// How many ticks are due before `end_ns` and not taken.
+    pub fn left(&self, end_ns: u64) -> u64 {
+        let all = (end_ns as f64 / self.period_ns).ceil() as u64;
+        all.saturating_sub(self.next)
+    }
+
     /// Takes the next tick if it is due: when it should have been.
     pub fn due(&mut self, now_ns: u64) -> Option<u64> {
         let at = self.next_ns();
@@ -72,6 +78,8 @@ mod tests {
         let missed: Vec<u64> = std::iter::from_fn(|| pace.due(20_000_000)).collect();
         assert_eq!(missed, [8_000_000, 12_000_000, 16_000_000, 20_000_000]);
         assert_eq!(pace.next_ns(), 24_000_000);
+        let left = [24_000_000, 24_000_001, 28_000_000, 28_000_001].map(|ns| pace.left(ns));
+        assert_eq!(left, [0, 1, 1, 2]);
     }
 
     #[test]

@@ -159,13 +159,15 @@ pub struct Client {
     pub late_share: f64,
     /// The latest, microseconds.
     pub late_max_us: f64,
+    /// Messages that were due and never sent, because the server took no more.
+    pub unsent: u64,
     /// Why the figures mean nothing; empty when they do mean something.
     pub invalid: Vec<String>,
 }
 
 impl Client {
     /// Judges the client.
-    pub fn new(cpu_share: f64, lateness: &Lateness) -> Client {
+    pub fn new(cpu_share: f64, lateness: &Lateness, unsent: u64) -> Client {
         let mut invalid = Vec::new();
         if cpu_share > OWN_CPU_SHARE_MAX {
             invalid.push(format!(
@@ -185,6 +187,7 @@ impl Client {
             sends: lateness.sends,
             late_share: lateness.share(),
             late_max_us: lateness.max_ns as f64 / 1e3,
+            unsent,
             invalid,
         }
     }
@@ -290,6 +293,13 @@ impl fmt::Display for Report {
             c.sends,
             c.late_max_us
         )?;
+        if c.unsent > 0 {
+            writeln!(
+                f,
+                "  held back       {} messages were due and not sent: the server took no more",
+                c.unsent
+            )?;
+        }
         write!(f, "{}", self.verdict)?;
         for why in &c.invalid {
             writeln!(
@@ -386,9 +396,9 @@ mod tests {
             late,
             max_ns: 0,
         };
-        assert!(Client::new(0.95, &lateness(10)).invalid.is_empty());
-        assert_eq!(Client::new(0.96, &lateness(10)).invalid.len(), 1);
-        assert_eq!(Client::new(0.96, &lateness(11)).invalid.len(), 2);
+        assert!(Client::new(0.95, &lateness(10), 0).invalid.is_empty());
+        assert_eq!(Client::new(0.96, &lateness(10), 0).invalid.len(), 1);
+        assert_eq!(Client::new(0.96, &lateness(11), 0).invalid.len(), 2);
     }
 
     #[test]

@@ -96,6 +96,10 @@ impl Hub {
             }
         };
         write(&self.peers[0], &bytes);
+        if fault == Fault::CloseFrame {
+            // Anything behind it would be one more fault.
+            let _ = self.peers[0].shutdown(Shutdown::Write);
+        }
     }
 }
 
@@ -249,6 +253,27 @@ fn a_server_that_returns_ones_own_is_wrong_unless_that_is_asked_for() {
         (1, [50, 0, 0, 0, 0, 0]),
         "{:#}",
         ran.report
+    );
+}
+
+#[test]
+fn a_server_that_stops_reading_is_not_taken_for_a_slow_client() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let open = |stream: std::io::Result<_>| tungstenite::accept(stream.unwrap()).unwrap();
+        let _kept: Vec<_> = listener.incoming().map(open).collect();
+    });
+    let ran = run(&format!(
+        "fanout --url ws://{address}/a --subscribers 1 --rate 1000 {COMMON} --allow-saturated \
+         --late 60s --size 256KiB --warmup 0s --duration 500ms"
+    ));
+    let [lost, others @ ..] = ran.faults();
+    assert_eq!((ran.code, others), (1, [0; 5]), "{:#}", ran.report);
+    let unsent = ran.number("/client/unsent");
+    assert!(
+        unsent > 0.0 && lost as f64 + unsent == 500.0,
+        "{lost} lost, {unsent} unsent"
     );
 }
 

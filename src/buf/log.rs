@@ -14,6 +14,9 @@ use std::io::IoSlice;
 use super::pool::{Pool, Segment, class_of};
 use crate::limits::SLICES_MAX;
 
+/// Room for so many runs stays with an empty log and is not counted.
+const RUNS_KEPT: usize = 16;
+
 /// Consecutive bytes of one origin, up to `end`; they begin where the run before ends.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -27,6 +30,10 @@ pub struct Log {
     segments: VecDeque<Box<Segment>>,
     runs: VecDeque<Run>,
     end: u64,
+    /// Messages held.
+    messages: u64,
+    /// Memory of `runs` that the pool has counted.
+    runs_counted: usize,
     /// Size class for the next first segment: what was needed between two times empty.
     hint: u8,
 }
@@ -63,6 +70,22 @@ impl Log {
         self.segments.len()
     }
 
+    /// Whether the messages held weigh more than so many bytes, each at 32 bytes or more.
+    pub fn is_heavier_than(&self, bytes: u64) -> bool {
+        self.messages * 32 > bytes
+    }
+
+    /// Has the pool count the memory of `runs` as it is now.
+    fn count_runs(&mut self, pool: &mut Pool) {
+        let runs = self.runs.capacity();
+        let bytes = if runs > RUNS_KEPT {
+            runs * size_of::<Run>()
+        } else {
+            0
+        };
+        pool.recount(&mut self.runs_counted, bytes);
+    }
+
     /// Room for one whole message of `len` bytes, to be filled and then committed or cancelled.
     pub fn reserve(&mut self, len: usize, pool: &mut Pool) -> &mut [u8] {
         if !self.segments.back().is_some_and(|s| s.fits(len)) {
@@ -76,6 +99,7 @@ impl Log {
             segment.base = self.end;
             self.segments.push_back(segment);
         }
+        self.count_runs(pool);
         let segment = self.segments.back_mut().expect("pushed above");
         let at = segment.first + segment.len;
         &mut segment.bytes[at..at + len]
@@ -86,6 +110,7 @@ impl Log {
         let segment = self.segments.back_mut().expect("reserved before");
         segment.len += len;
         segment.ends.push(segment.len as u32);
+        self.messages += 1;
         self.end = segment.end();
         match self.runs.back_mut() {
             Some(run) if run.origin == origin => run.end = self.end,
@@ -213,10 +238,11 @@ impl Log {
             return self.clear(pool);
         }
         while self.segments.front().is_some_and(|s| s.end() <= before) {
-            self.segments
-                .pop_front()
-                .into_iter()
-                .for_each(|s| pool.give_back(s));
+            let Some(segment) = self.segments.pop_front() else {
+                break;
+            };
+            self.messages -= segment.ends.len() as u64;
+            pool.give_back(segment);
         }
         let start = self.start();
         while self.runs.front().is_some_and(|r| r.end <= start) {
@@ -233,7 +259,12 @@ impl Log {
             self.hint - 1
         };
         self.segments.drain(..).for_each(|s| pool.give_back(s));
+        self.messages = 0;
         self.runs.clear();
+        if self.runs.capacity() > RUNS_KEPT {
+            self.runs = VecDeque::new();
+        }
+        self.count_runs(pool);
     }
 }
 

@@ -144,3 +144,20 @@ fn messages_of_one_origin_are_one_run() {
     assert_eq!(log.own_range(0, 9), Some((50, 60)));
     assert_eq!(log.own_range(0, 8), None);
 }
+
+#[test]
+fn runs_are_counted_and_given_back() {
+    let (mut log, mut pool) = (Log::default(), Pool::default());
+    for i in 0..100_000 {
+        log.reserve(2, &mut pool).fill(1);
+        log.commit(2, i % 2);
+    }
+    log.reserve(2, &mut pool).fill(1);
+    assert!(pool.used_bytes() > 100_000 * (2 + 4 + size_of::<Run>()));
+    assert!(pool.used_bytes() < 100_000 * 80, "{}", pool.used_bytes());
+    assert!(log.is_heavier_than(100_000 * 32 - 1) && !log.is_heavier_than(100_000 * 32));
+    log.commit(2, 0);
+    log.cut(log.end(), &mut pool);
+    assert_eq!(pool.used_bytes(), 0);
+    assert!(!log.is_heavier_than(0));
+}

@@ -122,6 +122,12 @@ impl Pool {
         segment
     }
 
+    /// Counts memory that a log holds beside its segments; `counted` is what it was before.
+    pub(super) fn recount(&mut self, counted: &mut usize, bytes: usize) {
+        self.used_bytes = self.used_bytes - *counted + bytes;
+        *counted = bytes;
+    }
+
     /// Takes a segment back; keeps it when it is of a class and there is room.
     pub(super) fn give_back(&mut self, mut segment: Box<Segment>) {
         let capacity = segment.capacity();

@@ -163,7 +163,7 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Bytes lag_bytes_max, "lag-bytes-max", "Messages waiting for a subscriber that takes no more; past it, it is closed with 1013", "16 x message-bytes-max"),
     bound!(Bytes unflushed_bytes_max, "unflushed-bytes-max", "Messages of one channel not yet offered to its subscribers; past it, publishers wait", "4 x message-bytes-max, at most lag-bytes-max"),
     bound!(Bytes send_buffer_bytes, "send-buffer", "The kernel's send buffer of one connection; 0 leaves it to the kernel"),
-    bound!(Bytes memory_bytes_max, "memory-bytes-max", "All messages in memory together; near it publishers wait, then the most lagging are closed", "1GiB, or more if lag-bytes-max needs it"),
+    bound!(Bytes memory_bytes_max, "memory-bytes-max", "All messages in memory together; past it, the most lagging or largest are closed", "1GiB, or more if lag-bytes-max needs it"),
     bound!(Count mailbox_messages_max, "mailbox-messages-max", "Messages that another thread has handed over and the relay has not taken yet"),
     bound!(Bytes mailbox_bytes_max, "mailbox-bytes-max", "Bytes of such messages", "16MiB, or more if message-bytes-max needs it"),
     bound!(Millis head_timeout_ms, "head-timeout", "From connecting to a complete request; slower ones get 408"),

@@ -46,18 +46,21 @@ pub struct WsConn {
 }
 
 impl WsConn {
-    /// Decodes one event from the front of `input`; see [`Decoder::decode`] for `hold`.
+    /// Decodes one event from the front of `input`; see [`Decoder::decode`] for `hold`. `gather`:
+    /// messages are wanted; when not, their parts are dropped as they come.
     #[inline]
     pub fn next<'a>(
         &mut self,
         input: &'a mut [u8],
         hold: bool,
+        gather: bool,
         limits: &DecodeLimits,
     ) -> Result<(usize, Option<WsEvent<'a>>), Reason> {
         let (used, event) = self.decoder.decode(input, hold, limits)?;
         let event = match event {
             None => return Ok((used, None)),
             Some(Event::Message { kind, key, payload }) => WsEvent::Whole { kind, key, payload },
+            Some(Event::Part { .. }) if !gather => WsEvent::Part,
             Some(Event::Part {
                 kind,
                 last,

@@ -31,16 +31,10 @@ pub use path::{channel_name, query_flag, query_value};
 pub use request::{Request, parse};
 pub use response::{Answer, CONTINUE, Reply, refusal};
 
-/// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
-pub const LEADING_LINES_MAX: usize = 4;
-/// Bytes of extensions on one chunk's size line, from the size to the CRLF; more: 400.
-pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 256;
-/// Bytes of extensions that one body may have beyond as many as it has data; more: 400.
-pub const CHUNK_EXTENSIONS_EXCESS_MAX: u64 = 16 * 1024;
-/// Bytes of a trailer section, its last empty line included; more: 400.
-pub const TRAILER_BYTES_MAX: u32 = 4 * 1024;
-/// Lines of a trailer section, without its last empty line; more: 400.
-pub const TRAILER_LINES_MAX: u32 = 100;
+pub use crate::limits::{
+    CHUNK_EXTENSION_BYTES_MAX, CHUNK_EXTENSIONS_EXCESS_MAX, LEADING_LINES_MAX, TRAILER_BYTES_MAX,
+    TRAILER_LINES_MAX,
+};
 
 /// Whether a byte may stand in a token (`tchar`, RFC 9110 5.6.2).
 pub(crate) const fn is_token_byte(byte: u8) -> bool {

@@ -101,22 +101,18 @@ impl Answer<'_> {
 /// its status asks for. Returns whether the connection stays open, which [`ends_connection`] may
 /// deny whatever `reply` says. A reason without a status writes nothing.
 ///
-/// `allow` is the value of `Allow` (RFC 9110 15.5.6), used with 405 only: `"GET, POST"`.
-pub fn refusal(reason: Reason, reply: Reply, allow: &str, out: &mut Vec<u8>) -> bool {
+/// `also`: further headers, such as the `Allow` that a 405 needs (RFC 9110 15.5.6).
+pub fn refusal(reason: Reason, reply: Reply, also: &[(&str, &str)], out: &mut Vec<u8>) -> bool {
     let status = reason.status();
     if status == 0 {
         return false;
     }
     let keep_alive = reply.keep_alive && !ends_connection(reason);
-    let allow = [("Allow", allow)];
     let answer = Answer {
         status,
         content_type: "text/plain; charset=utf-8",
         body: &[reason.text().as_bytes(), b"\n"].concat(),
-        headers: match status {
-            405 => &allow,
-            status => status_headers(status),
-        },
+        headers: &[status_headers(status), also].concat(),
         reply: Reply {
             keep_alive,
             ..reply

@@ -86,8 +86,6 @@ pub(super) struct Channel {
     pub behind: u32,
     /// In the hub's list of channels with work.
     pub dirty: bool,
-    /// Somebody caught up or left while a pass was under way: what it finds may be out of date.
-    pub again: bool,
     /// Publishers wait.
     pub paused: bool,
     /// In the hub's list of channels that may be forgotten.
@@ -98,6 +96,8 @@ pub(super) struct Channel {
     pub mark: u64,
     /// Everyone who is not blocked has been offered all before this.
     pub offered: u64,
+    /// A member visited in this pass was behind and no longer is: what the pass noted is too low.
+    pub stale: bool,
     /// Slowest cursor met in this pass among those behind, blocked ones, and the others.
     pub slowest: Slowest,
     /// When it was last used, for the linger.
@@ -139,12 +139,12 @@ impl Channel {
             members: Vec::new(),
             behind: 0,
             dirty: false,
-            again: false,
             paused: false,
             lingering: false,
             at: 0,
             mark: 0,
             offered: 0,
+            stale: false,
             slowest: Slowest::NONE,
             used_ms: 0,
             waiting: Vec::new(),
@@ -157,6 +157,7 @@ impl Channel {
         let mut moves = [None; 2];
         if self.members[index].is_behind() {
             self.behind -= 1;
+            self.stale |= index < self.at;
         }
         let mut hole = index;
         if hole < self.at && !planted("hole_not_moved") {
@@ -183,16 +184,22 @@ impl Channel {
         let member = &mut self.members[index];
         if !member.is_behind() {
             self.behind += 1;
+        } else if blocked != member.is_blocked() {
+            self.stale |= index < self.at;
         }
         member.set_behind(blocked);
     }
 
-    pub fn release(&mut self, index: usize) {
+    /// Takes a member back into the sweep; false: it was there already.
+    pub fn release(&mut self, index: usize) -> bool {
         let member = &mut self.members[index];
-        if member.is_behind() {
+        let was_behind = member.is_behind();
+        if was_behind {
             self.behind -= 1;
+            self.stale |= index < self.at;
         }
         member.state &= !(BEHIND | BLOCKED);
+        was_behind
     }
 
     /// Bytes not yet offered to members that are not blocked.

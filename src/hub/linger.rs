@@ -43,6 +43,32 @@ impl Hub {
         }
     }
 
+    /// Makes room for a channel: the one that has been without members for longest goes before
+    /// its time. False: all are in use.
+    pub(super) fn forget_longest_idle(&mut self) -> bool {
+        while let Some(entry) = self.linger.pop_front() {
+            let Some(c) = self.channels.get_mut(entry.channel as usize) else {
+                continue;
+            };
+            if c.generation != entry.generation {
+                continue;
+            }
+            c.lingering = false;
+            if c.members.is_empty() && !c.dirty && c.waiting.is_empty() {
+                mark("channel_forgotten_early");
+                self.forget(entry.channel);
+                return true;
+            }
+            // In use again, or about to be swept: it comes back when it is idle.
+            if c.members.is_empty() {
+                c.lingering = true;
+                self.linger.push_back(entry);
+                return false;
+            }
+        }
+        false
+    }
+
     fn look_at(&mut self, entry: Entry, now: u64) {
         let Some(c) = self.channels.get_mut(entry.channel as usize) else {
             return;

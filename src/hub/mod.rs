@@ -113,7 +113,7 @@ impl Hub {
         if let Some(&id) = self.names.get(name) {
             return Ok(id);
         }
-        if self.channels.len() >= self.limits.channels_max {
+        if self.channels.len() >= self.limits.channels_max && !self.forget_longest_idle() {
             return Err(Reason::FullChannels);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -193,7 +193,9 @@ impl Hub {
     /// Takes a member that has caught up back into the sweep.
     pub fn release(&mut self, place: Place) {
         let c = &mut self.channels[place.channel as usize];
-        c.release(place.member as usize);
+        if !c.release(place.member as usize) {
+            return;
+        }
         if c.paused || c.log.segments() > 1 || (c.behind == 0 && c.log.segments() > 0) {
             self.mark_dirty(place.channel);
         }
@@ -204,13 +206,27 @@ impl Hub {
         !self.dirty.is_empty()
     }
 
-    /// Sees to it that a whole pass comes, whether or not one is under way.
     fn mark_dirty(&mut self, channel: u32) {
         let c = &mut self.channels[channel as usize];
-        c.again = true;
         if !c.dirty {
             c.dirty = true;
             self.dirty.push_back(channel);
+        }
+    }
+
+    /// Cuts every log at its slowest member, whatever the sweep has yet to find out. Costs a visit
+    /// to every member: for when memory is short.
+    pub fn trim(&mut self) {
+        for (_, c) in &mut self.channels {
+            if c.log.segments() > 0 {
+                let needed = c
+                    .members
+                    .iter()
+                    .map(|m| m.cursor)
+                    .min()
+                    .unwrap_or(c.log.end());
+                c.log.cut(needed, &mut self.pool);
+            }
         }
     }
 

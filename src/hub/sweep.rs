@@ -8,6 +8,9 @@ use crate::limits::SEND_BYTES_PER_TURN;
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Token, Wire};
 
+/// What a waiting message counts for at least: a tiny one holds that much memory.
+const MESSAGE_BYTES_LEAST: u64 = 32;
+
 /// How far a member came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -48,8 +51,8 @@ impl Hub {
         let c = &mut self.channels[id as usize];
         if c.at == 0 {
             c.mark = c.log.end();
-            c.again = false;
             c.slowest = Slowest::NONE;
+            c.stale = false;
         } else {
             mark("sweep_resumed");
         }
@@ -59,9 +62,8 @@ impl Hub {
         let mut done = false;
         if c.at == c.members.len() {
             c.at = 0;
+            done = c.mark == c.log.end() && !c.stale;
             self.finish_pass(id, counters, reports);
-            let c = &self.channels[id as usize];
-            done = !c.again || c.mark == c.log.end() && c.log.segments() == 0;
         }
         if done {
             self.channels[id as usize].dirty = false;
@@ -79,7 +81,10 @@ impl Hub {
         let needed = c.mark.min(c.slowest.queued).min(c.slowest.blocked);
         let slack = if planted("cut_one_too_far") { 1 } else { 0 };
         c.log.cut(needed + slack, &mut self.pool);
-        if c.slowest.blocked < c.log.end().saturating_sub(limits.lag_bytes_max) {
+        let far = c.slowest.blocked < c.log.end().saturating_sub(limits.lag_bytes_max);
+        // Tiny messages hold more memory than they have bytes.
+        let heavy = c.slowest.blocked < c.log.end() && c.log.is_heavier_than(limits.lag_bytes_max);
+        if far || heavy {
             c.find_lagging(limits.lag_bytes_max, reports);
         }
         if c.paused && c.unflushed() <= limits.unflushed_bytes_max / 2 {
@@ -162,7 +167,8 @@ impl Channel {
         let end = self.log.end();
         for member in self.members.iter().filter(|m| m.is_blocked()) {
             let written = self.log.message_end(member.cursor).unwrap_or(end);
-            if end - written > lag_bytes_max {
+            let messages = self.log.messages_between(written, end);
+            if (end - written).max(messages * MESSAGE_BYTES_LEAST) > lag_bytes_max {
                 reports.push(Report::Lagged(member.slot));
             }
         }

@@ -347,9 +347,30 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
 }
 
 #[test]
-fn channels_are_bounded() {
+fn channels_are_bounded_and_the_longest_idle_goes_first() {
     let mut hub = Hub::new(LIMITS);
-    (0..4).for_each(|i| drop(hub.open(&format!("c{i}"), 0).unwrap()));
-    assert_eq!(hub.open("one more", 0), Err(Reason::FullChannels));
-    assert_eq!(hub.open("c2", 0), Ok(2));
+    for i in 0..4 {
+        let channel = hub.open(&format!("c{i}"), i).unwrap();
+        if i != 1 {
+            hub.join(
+                channel,
+                Token {
+                    slot: i as u32,
+                    generation: 1,
+                },
+            );
+        }
+    }
+    hub.open("new", 4).unwrap();
+    assert_eq!((hub.channels(), hub.find("c1")), (4, None));
+    let new = hub.find("new").unwrap();
+    hub.join(
+        new,
+        Token {
+            slot: 9,
+            generation: 1,
+        },
+    );
+    assert_eq!(hub.open("one more", 5), Err(Reason::FullChannels));
+    assert!(hub.open("c2", 5).is_ok());
 }

@@ -102,8 +102,9 @@ impl Relay {
             peer.due_ms = due;
         }
         (peer.phase, peer.reason) = (phase, reason);
-        if let Conn::Ws(conn) = &mut peer.conn {
-            conn.forget();
+        match &mut peer.conn {
+            Conn::Ws(conn) => conn.forget(),
+            Conn::Http(http) => http.forget(),
         }
         let wake = peer.is(WAITING | FULL_OUT);
         peer.flags &= !(WAITING | FULL_OUT);
@@ -125,7 +126,7 @@ impl Relay {
     pub(super) fn refuse_connection(&mut self, slot: u32, reason: Reason, now: u64) {
         mark("connection_refused");
         self.counters.refuse(reason);
-        http::refusal(reason, Reply::default(), "", self.peer(slot).out_tail());
+        http::refusal(reason, Reply::default(), &[], self.peer(slot).out_tail());
         self.finish(slot, reason, now);
     }
 
@@ -186,6 +187,11 @@ impl Relay {
                 }
             }
             (Phase::Open, Conn::Http(_)) => self.doom(slot, Reason::Done),
+            // After our close frame it makes no difference that the peer's is missing.
+            (Phase::Closing, _) => {
+                let reason = peer.reason;
+                self.doom(slot, reason);
+            }
             // A WebSocket that ends without a close frame is gone (close code 1006).
             _ => self.doom(slot, Reason::Gone),
         }

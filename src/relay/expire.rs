@@ -50,10 +50,15 @@ impl Relay {
             }
             _ => {
                 mark("close_timeout");
-                let reason = peer.reason;
+                let (phase, reason) = (peer.phase, peer.reason);
                 let normal = matches!(reason, Reason::Normal | Reason::Done);
+                let reason = if normal { Reason::CloseTimeout } else { reason };
+                if phase == Phase::Lingering && normal {
+                    // The kernel has it all and may go on sending it.
+                    return self.doom(slot, reason);
+                }
                 // A reset frees at once what the kernel still holds for it.
-                self.doom_with_reset(slot, if normal { Reason::CloseTimeout } else { reason });
+                self.doom_with_reset(slot, reason);
             }
         }
     }
@@ -77,6 +82,7 @@ impl Relay {
                 keep_alive: false,
                 ..reply
             },
+            None,
             now,
         );
     }

@@ -1,8 +1,9 @@
 //! Everything that is sent is sent here, once a turn: private output first, then the sweep.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, Phase, QUEUED, WAITING};
+use super::peer::{BLOCKED, FULL_OUT, PINGED, Phase, QUEUED, WAITING};
 use crate::close::Reason;
+use crate::conn::Conn;
 use crate::hub::{Progress, Report};
 use crate::limits::{WRITES_PER_CHANNEL, WRITES_PER_TURN};
 use crate::mark::{mark, planted};
@@ -66,16 +67,21 @@ impl Relay {
     }
 
     /// A cursor outside its log: ours to mend, and no reason to send a wrong byte.
-    fn broken(&mut self, slot: u32) {
+    pub fn broken(&mut self, slot: u32) {
         self.counters.refuse(Reason::Internal);
         self.doom_with_reset(slot, Reason::Internal);
     }
 
     /// There is room to write again.
     pub fn writable(&mut self, slot: u32, now: u64) {
+        let close_timeout_ms = self.settings.limits.close_timeout_ms;
         let peer = self.peer(slot);
         if peer.is(BLOCKED) {
-            peer.flags &= !BLOCKED;
+            if peer.phase == Phase::Finishing && matches!(peer.conn, Conn::Http(_)) {
+                // An answer that is still being taken is not cut.
+                peer.due_ms = now.saturating_add(close_timeout_ms);
+            }
+            peer.flags &= !(BLOCKED | PINGED);
             // The kernel made room because the peer took something: a sign of life.
             peer.heard_ms = now;
             self.queue(slot);

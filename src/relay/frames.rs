@@ -24,7 +24,8 @@ impl Relay {
             let Conn::Ws(conn) = &mut peer.conn else {
                 return (at, true);
             };
-            let (used, event) = match conn.next(&mut data[at..], hold, &self.decode_limits) {
+            let open = peer.phase == Phase::Open;
+            let (used, event) = match conn.next(&mut data[at..], hold, open, &self.decode_limits) {
                 Ok(found) => found,
                 Err(reason) => {
                     self.violated(slot, reason, now);

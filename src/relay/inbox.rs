@@ -36,8 +36,6 @@ pub enum Letter {
         /// Where the answer goes.
         reply: SyncSender<usize>,
     },
-    /// Stop. Letters before it are dealt with first.
-    Stop(Stop),
 }
 
 impl Letter {
@@ -45,15 +43,22 @@ impl Letter {
     pub fn bytes(&self) -> usize {
         match self {
             Letter::Publish { payload, .. } => payload.len(),
-            _ => 0,
+            Letter::Count { .. } => 0,
+        }
+    }
+
+    /// Which channel it is for.
+    pub fn channel(&self) -> &str {
+        match self {
+            Letter::Publish { channel, .. } | Letter::Count { channel, .. } => channel,
         }
     }
 }
 
 impl Relay {
-    /// Whether letters wait for their channel: the mailbox is then left alone.
-    pub fn has_letters(&self) -> bool {
-        !self.letters.is_empty()
+    /// How many letters wait for their channel.
+    pub fn letters(&self) -> usize {
+        self.letters.len()
     }
 
     /// Takes one letter out of the mailbox.
@@ -62,19 +67,29 @@ impl Relay {
         self.letters.push_back(letter);
     }
 
-    pub(super) fn letters_can_move(&self) -> bool {
-        match self.letters.front() {
-            Some(Letter::Publish { channel, .. }) => {
-                !self.hub.find(channel).is_some_and(|id| self.hub.paused(id))
-            }
-            other => other.is_some(),
-        }
+    fn letter_waits(&self, letter: &Letter) -> bool {
+        self.hub
+            .find(letter.channel())
+            .is_some_and(|id| self.hub.paused(id))
     }
 
-    /// Deals with letters in order, up to one whose channel is paused. Returns the order to stop.
-    pub fn read_letters(&mut self, now: u64) -> Option<Stop> {
-        while self.letters_can_move() {
-            let letter = self.letters.pop_front()?;
+    /// Whether any letter can be dealt with now.
+    pub(super) fn letters_can_move(&self) -> bool {
+        self.letters.iter().any(|letter| !self.letter_waits(letter))
+    }
+
+    /// Deals with letters. Those for a channel whose publishers are paused wait, in their order;
+    /// others pass them by.
+    pub fn read_letters(&mut self, now: u64) {
+        for _ in 0..self.letters.len() {
+            let Some(letter) = self.letters.pop_front() else {
+                return;
+            };
+            if self.letter_waits(&letter) {
+                mark("letter_waits");
+                self.letters.push_back(letter);
+                continue;
+            }
             self.letter_bytes -= letter.bytes();
             match letter {
                 Letter::Publish {
@@ -88,13 +103,8 @@ impl Relay {
                 Letter::Count { channel, reply } => {
                     let _ = reply.try_send(self.hub.subscribers(&channel));
                 }
-                Letter::Stop(stop) => return Some(stop),
             }
         }
-        if !self.letters.is_empty() {
-            mark("letter_waits");
-        }
-        None
     }
 
     fn publish_letter(&mut self, channel: &str, kind: Kind, payload: &[u8], now: u64) {

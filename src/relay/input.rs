@@ -23,18 +23,12 @@ impl Relay {
 
     /// Keeps input until the slot is read again.
     pub fn keep(&mut self, slot: u32, rest: &[u8], now: u64) {
-        let due = now.saturating_add(self.settings.limits.head_timeout_ms);
         let peer = self.peer(slot);
         if peer.phase != Phase::Open && peer.phase != Phase::Closing {
             peer.tail = None;
         } else if !rest.is_empty() {
             peer.tail = Some(Box::new(rest.to_vec()));
-            if let Conn::Http(http) = &mut peer.conn
-                && std::mem::take(&mut http.resting)
-            {
-                peer.due_ms = due;
-                self.arm(slot);
-            }
+            self.request_begins(slot, now);
         }
         self.recount(slot);
     }
@@ -73,20 +67,15 @@ impl Relay {
 
     /// Bytes came: a sign of life.
     pub fn heard(&mut self, slot: u32, bytes: usize, now: u64) {
-        let due = now.saturating_add(self.settings.limits.head_timeout_ms);
-        self.counters.bytes_in += bytes as u64;
-        let peer = &mut self.peers[slot as usize];
         if bytes == 0 {
             return;
         }
+        self.counters.bytes_in += bytes as u64;
+        let peer = &mut self.peers[slot as usize];
         peer.heard_ms = now;
         peer.flags &= !PINGED;
-        if let Conn::Http(http) = &mut peer.conn
-            && std::mem::take(&mut http.resting)
-            && peer.phase == Phase::Open
-        {
-            peer.due_ms = due;
-            self.arm(slot);
+        if matches!(peer.conn, Conn::Http(_)) {
+            self.request_begins(slot, now);
         }
     }
 
@@ -96,6 +85,9 @@ impl Relay {
         let mut at = 0;
         while at < data.len() {
             let peer = &self.peers[slot as usize];
+            if peer.phase == Phase::Open && peer.is(WAITING | FULL_OUT) {
+                break;
+            }
             let (used, go_on) = match (peer.phase, &peer.conn) {
                 (Phase::Finishing | Phase::Lingering | Phase::Doomed, _) => return data.len(),
                 (_, Conn::Http(_)) => self.http_input(slot, &data[at..], now),

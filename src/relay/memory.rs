@@ -23,7 +23,13 @@ impl Relay {
     /// Closes who holds most while there is too much: subscribers that lag most behind the
     /// largest log, or the connection with the most private memory, whichever sum is larger.
     pub fn keep_budget(&mut self, now: u64) {
-        if self.memory_bytes() <= self.settings.limits.memory_bytes_max {
+        let max = self.settings.limits.memory_bytes_max;
+        if self.memory_bytes() <= max {
+            return;
+        }
+        // Those closed in the last turn have left; what only they held can go.
+        self.hub.trim();
+        if self.memory_bytes() <= max {
             return;
         }
         let lagging = self.hub.most_lagging();
@@ -33,7 +39,7 @@ impl Relay {
                 self.counters.refuse(Reason::Memory);
                 self.close_ws(slot, Reason::Memory, now);
             }
-        } else {
+        } else if self.private_bytes > 0 {
             self.close_largest(now);
         }
     }
@@ -62,6 +68,7 @@ impl Relay {
                         keep_alive: false,
                         ..reply
                     },
+                    None,
                     now,
                 );
             }

@@ -14,7 +14,9 @@ impl Relay {
     pub(super) fn publish_upload(&mut self, slot: u32, upload: Box<Upload>, now: u64) {
         let channel = match self.hub.open(&upload.channel, now) {
             Ok(channel) => channel,
-            Err(reason) => return self.refuse(slot, reason, upload.reply, now),
+            Err(reason) => {
+                return self.refuse(slot, reason, upload.reply, upload.origin.as_deref(), now);
+            }
         };
         if self.hub.paused(channel) {
             mark("upload_held");
@@ -43,7 +45,7 @@ impl Relay {
         };
         let submitted = match self.hub.submit(channel, message, None, now) {
             Ok(submitted) => submitted,
-            Err(reason) => return self.refuse(slot, reason, reply, now),
+            Err(reason) => return self.refuse(slot, reason, reply, origin.as_deref(), now),
         };
         self.counters.messages_in += 1;
         self.counters.message_bytes_in += len;
@@ -82,7 +84,8 @@ impl Relay {
         };
         mark("upload_given_up");
         self.peer(slot).flags &= !WAITING;
-        self.refuse(slot, reason, upload.reply, now);
+        self.refuse(slot, reason, upload.reply, upload.origin.as_deref(), now);
+        self.make_ready(slot);
         true
     }
 }

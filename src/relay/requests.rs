@@ -10,6 +10,9 @@ use crate::limits::HEADERS_MAX;
 /// Methods that a channel knows, for `Allow`.
 pub(super) const CHANNEL_METHODS: &str = "GET, POST, PUT, OPTIONS";
 
+/// Methods that everything else knows.
+const OTHER_METHODS: &str = "GET, HEAD";
+
 impl Relay {
     /// Uses one event's worth of input. Returns bytes used, and whether to go on with the rest.
     pub(super) fn http_input(&mut self, slot: u32, data: &[u8], now: u64) -> (usize, bool) {
@@ -28,6 +31,7 @@ impl Relay {
                         keep_alive: false,
                         ..reply
                     },
+                    None,
                     now,
                 );
                 (0, true)
@@ -45,38 +49,87 @@ impl Relay {
     }
 
     fn request(&mut self, slot: u32, head: &[u8], now: u64) {
+        self.request_begins(slot, now);
         let mut slots = [http::EMPTY_HEADER; HEADERS_MAX];
-        match http::parse(head, &mut slots) {
-            Err(reason) => self.refuse(slot, reason, Reply::default(), now),
-            Ok(request) => {
-                let reply = request.reply();
-                // A body that nobody takes would be read as the next request.
-                let bodiless = request.body == BodyKind::None;
-                if let Err(reason) = self.route(slot, &request, now) {
-                    let keep_alive = reply.keep_alive && bodiless;
-                    self.refuse(
-                        slot,
-                        reason,
-                        Reply {
-                            keep_alive,
-                            ..reply
-                        },
-                        now,
-                    );
-                }
+        let request = match http::parse(head, &mut slots) {
+            Ok(request) => request,
+            Err(reason) => return self.refuse(slot, reason, Reply::default(), None, now),
+        };
+        let Err(reason) = self.route(slot, &request, now) else {
+            return;
+        };
+        let reply = request.reply();
+        // A body that nobody takes would be read as the next request.
+        let keep_alive = reply.keep_alive && request.body == BodyKind::None;
+        let reply = Reply {
+            keep_alive,
+            ..reply
+        };
+        match reason {
+            Reason::BadMethod => {
+                let channel =
+                    request.path.starts_with("/channels/") && !request.path.ends_with("/info");
+                let methods = if channel {
+                    CHANNEL_METHODS
+                } else {
+                    OTHER_METHODS
+                };
+                self.refuse_with(slot, reason, reply, &[("Allow", methods)], now);
+            }
+            Reason::BadOrigin => self.refuse(slot, reason, reply, None, now),
+            _ => {
+                let origin = request.header("origin").map(String::from_utf8_lossy);
+                self.refuse(slot, reason, reply, origin.as_deref(), now);
             }
         }
     }
 
-    /// Answers with what a reason says, and ends the connection where that has to be.
-    pub(super) fn refuse(&mut self, slot: u32, reason: Reason, reply: Reply, now: u64) {
+    /// A further request has begun: from now on its deadline counts, not that of the pause.
+    pub(super) fn request_begins(&mut self, slot: u32, now: u64) {
+        let due = now.saturating_add(self.settings.limits.head_timeout_ms);
+        let peer = self.peer(slot);
+        if let (Phase::Open, Conn::Http(http)) = (peer.phase, &mut peer.conn)
+            && std::mem::take(&mut http.resting)
+        {
+            peer.due_ms = due;
+            self.arm(slot);
+        }
+    }
+
+    /// Answers with what a reason says, and ends the connection where that has to be. `origin`: the
+    /// origin to be let read it.
+    pub(super) fn refuse(
+        &mut self,
+        slot: u32,
+        reason: Reason,
+        reply: Reply,
+        origin: Option<&str>,
+        now: u64,
+    ) {
+        match origin {
+            Some(origin) => {
+                let also = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")];
+                self.refuse_with(slot, reason, reply, &also, now);
+            }
+            None => self.refuse_with(slot, reason, reply, &[], now),
+        }
+    }
+
+    fn refuse_with(
+        &mut self,
+        slot: u32,
+        reason: Reason,
+        reply: Reply,
+        also: &[(&str, &str)],
+        now: u64,
+    ) {
         self.counters.refuse(reason);
+        let keep_alive = reply.keep_alive && self.drain.is_none();
         let reply = Reply {
-            keep_alive: reply.keep_alive && self.drain.is_none(),
+            keep_alive,
             ..reply
         };
-        let out = self.peer(slot).out_tail();
-        let stays = http::refusal(reason, reply, CHANNEL_METHODS, out);
+        let stays = http::refusal(reason, reply, also, self.peer(slot).out_tail());
         self.answered(slot, stays, reason, now);
     }
 

@@ -1,7 +1,7 @@
 //! Which request means what.
 
 use super::Relay;
-use super::peer::ECHO;
+use super::peer::{BLOCKED, ECHO};
 use super::requests::CHANNEL_METHODS;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload, WsConn};
@@ -29,6 +29,8 @@ impl Relay {
                 let headers = [
                     ("Cache-Control", "no-cache"),
                     ("X-Content-Type-Options", "nosniff"),
+                    // The page has a policy of its own; this part cannot be said in a page.
+                    ("Content-Security-Policy", "frame-ancestors 'none'"),
                 ];
                 let page = plain("text/html; charset=utf-8", PAGE);
                 self.get(
@@ -217,11 +219,15 @@ impl Relay {
         if self.drain.is_some() {
             return Err(Reason::Drain);
         }
-        self.note_forwarded(slot, request)?;
         let channel = channel.map(|name| self.hub.open(name, now)).transpose()?;
+        self.note_forwarded(slot, request)?;
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
         peer.place = channel.map(|channel| self.hub.join(channel, peer.token(slot)));
+        if let Some(place) = peer.place {
+            // Nothing of the log goes out before the answer.
+            self.hub.hold(place, peer.is(BLOCKED));
+        }
         peer.conn = Conn::Ws(WsConn::default());
         peer.heard_ms = now;
         if echo {

@@ -21,6 +21,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 log=$(mktemp)
 "$binary" --listen "127.0.0.1:$port" --message-bytes-max 16MiB >"$log" 2>&1 &
 server=$!
+disown      # its end is ours to report, not the shell's
 finish() {
     kill -KILL "$server" 2>/dev/null || true
     rm -f "$log"

@@ -31,6 +31,7 @@ pub fn run(options: &Echo) -> Result<Report, String> {
         latency: Latencies(vec![("all", load.all.summary())]),
         lateness: &load.lateness,
         foreign: load.echoes.foreign(),
+        unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
     };
     Ok(finished.report(&mut stage, &load))
 }
@@ -77,7 +78,8 @@ impl EchoLoad {
     fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
         for _ in 0..TICKS_PER_TURN {
             let pace = self.pace.as_mut()?;
-            match pace.next(reactor, 0, clock.now_ns(), &mut self.lateness) {
+            let waiting = |id| reactor.waiting_bytes(id);
+            match pace.next(waiting, clock.now_ns(), &mut self.lateness) {
                 Due::Wait(until_ns) => return Some(until_ns),
                 Due::Send {
                     sender,
@@ -128,6 +130,10 @@ impl Load for EchoLoad {
 
     fn messages(&self) -> u64 {
         self.echoes.messages()
+    }
+
+    fn owes(&self, end_ns: u64) -> bool {
+        self.pace.as_ref().is_some_and(|pace| pace.owes(end_ns))
     }
 
     fn stops_when_cut(&self) -> bool {

@@ -40,6 +40,7 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
         latency,
         lateness: &load.lateness,
         foreign: load.ledger.foreign(),
+        unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
     };
     Ok(finished.report(&mut stage, &load))
 }
@@ -101,12 +102,9 @@ impl FanoutLoad {
     fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
         for _ in 0..TICKS_PER_TURN {
             let pace = self.pace.as_mut()?;
-            match pace.next(
-                reactor,
-                self.subscribers,
-                clock.now_ns(),
-                &mut self.lateness,
-            ) {
+            let subscribers = self.subscribers;
+            let waiting = |s| reactor.waiting_bytes(subscribers + s);
+            match pace.next(waiting, clock.now_ns(), &mut self.lateness) {
                 Due::Wait(until_ns) => return Some(until_ns),
                 Due::Send {
                     sender,
@@ -159,6 +157,10 @@ impl Load for FanoutLoad {
 
     fn messages(&self) -> u64 {
         self.ledger.messages()
+    }
+
+    fn owes(&self, end_ns: u64) -> bool {
+        self.pace.as_ref().is_some_and(|pace| pace.owes(end_ns))
     }
 
     fn stops_when_cut(&self) -> bool {

@@ -195,6 +195,10 @@ impl Load for OneMessage {
         self.ledger.messages()
     }
 
+    fn owes(&self, _end_ns: u64) -> bool {
+        false
+    }
+
     fn stops_when_cut(&self) -> bool {
         false
     }

@@ -87,7 +87,12 @@ fn switching_protocols_brings_its_own_connection_header() {
 /// The refusal as text, and whether the connection stays.
 fn refuse(reason: Reason, reply: Reply) -> (String, bool) {
     let mut out = Vec::new();
-    let stays = refusal(reason, reply, "GET, POST", &mut out);
+    let also: &[_] = if reason == Reason::BadMethod {
+        &[("Allow", "GET, POST")]
+    } else {
+        &[]
+    };
+    let stays = refusal(reason, reply, also, &mut out);
     (String::from_utf8(out).unwrap(), stays)
 }
 

@@ -1,0 +1,109 @@
+//! A relay with subscribers on a network that takes everything, for benches and counts.
+
+use std::hint::black_box;
+use std::io::IoSlice;
+
+use longwave::relay::Relay;
+use longwave::settings::Settings;
+use longwave::wire::{Sent, Wire};
+
+/// Takes everything and counts it.
+#[derive(Debug, Default)]
+pub struct Network {
+    /// Calls.
+    pub sends: u64,
+    /// Bytes in all of them.
+    pub bytes: u64,
+}
+
+impl Wire for Network {
+    #[inline(never)]
+    fn send(&mut self, slot: u32, bytes: &[u8]) -> Sent {
+        black_box(slot);
+        self.sends += 1;
+        self.bytes += bytes.len() as u64;
+        Sent::All
+    }
+
+    #[inline(never)]
+    fn send_vectored(&mut self, slot: u32, slices: &[IoSlice<'_>]) -> Sent {
+        black_box(slot);
+        self.sends += 1;
+        self.bytes += slices.iter().map(|s| s.len() as u64).sum::<u64>();
+        Sent::All
+    }
+}
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Bed {
+    relay: Relay,
+    /// What was sent.
+    pub network: Network,
+    frame: Vec<u8>,
+    publisher: u32,
+}
+
+const UPGRADE: &[u8] = b"GET /channels/bench HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+impl Bed {
+    /// A channel with so many subscribers and a publisher of messages of so many bytes.
+    pub fn new(subscribers: usize, bytes: usize) -> Bed {
+        let mut settings = Settings::default();
+        settings.limits.connections_max = subscribers + 1;
+        let mut relay = Relay::new(settings);
+        let mut network = Network::default();
+        let mut publisher = 0;
+        for _ in 0..=subscribers {
+            publisher = relay.next_token().slot;
+            relay.accepted([127, 0, 0, 1].into(), 0);
+            let used = relay.input(publisher, &mut UPGRADE.to_vec(), false, 0);
+            assert_eq!(used, UPGRADE.len());
+            relay.flush(&mut network, 0);
+        }
+        while relay.is_busy() {
+            relay.flush(&mut network, 0);
+        }
+        assert_eq!(relay.hub().subscribers("bench"), subscribers + 1);
+        Bed {
+            relay,
+            network: Network::default(),
+            frame: masked(bytes),
+            publisher,
+        }
+    }
+
+    /// Reads so many messages from the publisher and sends them to everybody else.
+    #[inline(never)]
+    pub fn turn(&mut self, messages: usize) {
+        for _ in 0..messages {
+            let used = self.relay.input(self.publisher, &mut self.frame, false, 0);
+            assert_eq!(used, self.frame.len());
+        }
+        while self.relay.is_busy() {
+            self.relay.flush(&mut self.network, 0);
+        }
+    }
+}
+
+/// A masked text frame, as a client sends it.
+fn masked(len: usize) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match len {
+        0..126 => frame.push(0x80 | len as u8),
+        126..65_536 => {
+            frame.push(0x80 | 126);
+            frame.extend((len as u16).to_be_bytes());
+        }
+        _ => {
+            frame.push(0x80 | 127);
+            frame.extend((len as u64).to_be_bytes());
+        }
+    }
+    let key = [1, 2, 3, 4];
+    frame.extend(key);
+    frame.extend((0..len).map(|i| b'a' ^ key[i % 4]));
+    frame
+}
