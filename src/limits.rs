@@ -4,6 +4,11 @@
 //! a `const`. Times are milliseconds, sizes bytes, units last in the name. [`Limits::check`]
 //! refuses combinations that contradict each other; `const` asserts hold the defaults to the same.
 
+/// A bound on the work of one turn: what serves, and what makes the simulation meet it often.
+const fn bound(serving: usize, simulated: usize) -> usize {
+    if cfg!(feature = "sim") { simulated } else { serving }
+}
+
 /// Header lines in one request head; more: 431.
 pub const HEADERS_MAX: usize = 100;
 /// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
@@ -19,23 +24,23 @@ pub const TRAILER_LINES_MAX: u32 = 100;
 /// Bytes of a channel name after percent-decoding; more: 400.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 /// The scratch buffer of a reactor, and so the most that one read takes.
-pub const SCRATCH_BYTES: usize = 256 * 1024;
+pub const SCRATCH_BYTES: usize = bound(256 * 1024, 32 * 1024);
 /// Bytes read from one connection in one turn; the rest waits in the reactor's own ready list.
-pub const READ_BYTES_PER_TURN: usize = 512 * 1024;
+pub const READ_BYTES_PER_TURN: usize = bound(512 * 1024, 40 * 1024);
 /// Bytes offered to one subscriber in one turn, whole messages rounded up.
-pub const SEND_BYTES_PER_TURN: usize = 256 * 1024;
+pub const SEND_BYTES_PER_TURN: usize = bound(256 * 1024, 24 * 1024);
 /// Private output above half of `message_bytes_max`, or above this, stops reading that peer.
 pub const OUT_BYTES_LEAST: usize = 64 * 1024;
 /// Subscribers written to in one turn, over all channels.
-pub const WRITES_PER_TURN: usize = 2048;
+pub const WRITES_PER_TURN: usize = bound(2048, 9);
 /// Subscribers of one channel written to before the next channel has its part of the turn.
-pub const WRITES_PER_CHANNEL: usize = 512;
+pub const WRITES_PER_CHANNEL: usize = bound(512, 4);
 /// Connections accepted from one listener in one turn.
-pub const ACCEPTS_PER_TURN: usize = 256;
+pub const ACCEPTS_PER_TURN: usize = bound(256, 3);
 /// Readiness events taken from the kernel in one turn.
 pub const EVENTS_PER_TURN: usize = 1024;
 /// Messages taken from the mailbox in one turn.
-pub const INBOX_PER_TURN: usize = 1024;
+pub const INBOX_PER_TURN: usize = bound(1024, 3);
 /// Connections beyond `connections_max` that are answered 503 rather than cut.
 pub const REFUSALS_MAX: usize = 64;
 /// Descriptors kept for listeners, epoll, the waker, logs, the refused and the standard streams.

@@ -5,7 +5,54 @@ use longwave::mark::plant;
 use crate::world;
 
 /// Names asked for with `longwave::mark::planted`, and what is then wrong.
-pub const PLANTED: &[(&str, &str)] = &[("sender_not_excluded", "a sender gets its own messages")];
+pub const PLANTED: &[(&str, &str)] = &[
+    (
+        "bad_text_committed",
+        "text that is not UTF-8 stays in the log",
+    ),
+    (
+        "control_inside_frame",
+        "a control frame goes out inside a data frame",
+    ),
+    (
+        "cursor_off_by_frame",
+        "a short send moves the cursor to the end of its frame",
+    ),
+    (
+        "cut_one_too_far",
+        "the log is cut a byte beyond the slowest cursor",
+    ),
+    ("double_close", "a connection is freed twice"),
+    (
+        "emfile_waits_for_edge",
+        "after EMFILE only a new connection makes it accept again",
+    ),
+    (
+        "forget_channel_in_use",
+        "a channel with members is forgotten",
+    ),
+    (
+        "forgotten_readable",
+        "a connection whose part of the turn is spent is not read on",
+    ),
+    (
+        "hole_not_moved",
+        "a member that leaves during a sweep moves another past its turn",
+    ),
+    (
+        "lost_partial_write",
+        "a short send is sent again from its beginning",
+    ),
+    (
+        "publisher_never_resumed",
+        "publishers that were paused stay so",
+    ),
+    (
+        "reused_slot",
+        "an event for the last user of a slot is taken for the present one's",
+    ),
+    ("sender_not_excluded", "a sender gets its own messages"),
+];
 
 /// Runs seeds with one fault planted until it is noticed: which seed, and how.
 pub fn notice(name: &str, start: u64, seeds: u64, operations: u32) -> Option<(u64, String)> {

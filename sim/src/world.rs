@@ -152,7 +152,11 @@ impl World {
         // The budget is kept at the end of a turn, one connection at a time.
         let over = relay.memory_bytes() > limits.memory_bytes_max + window;
         self.turns_over_budget = if over { self.turns_over_budget + 1 } else { 0 };
-        let lasting = if self.turns_over_budget > TURNS_OVER_BUDGET_MAX { relay.memory_bytes() } else { 0 };
+        let lasting = if self.turns_over_budget > TURNS_OVER_BUDGET_MAX {
+            relay.memory_bytes()
+        } else {
+            0
+        };
         let bounds = [
             (
                 "connections",
@@ -160,7 +164,12 @@ impl World {
                 limits.connections_max + REFUSALS_MAX,
             ),
             ("channels", relay.hub().channels(), CHANNELS.len()),
-            ("memory", relay.memory_bytes(), 2 * limits.memory_bytes_max), ("memory in the end", lasting, limits.memory_bytes_max + window),
+            ("memory", relay.memory_bytes(), 2 * limits.memory_bytes_max),
+            (
+                "memory in the end",
+                lasting,
+                limits.memory_bytes_max + window,
+            ),
         ];
         match bounds.iter().find(|(_, is, most)| is > most) {
             Some((what, is, most)) => Err(format!("{what}: {is} is over {most}")),

@@ -53,6 +53,7 @@ impl Relay {
             }
             return false;
         }
+        peer.flags &= !FULL_OUT;
         if let Some(place) = peer.place
             && self.hub.paused(place.channel)
         {
