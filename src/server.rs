@@ -306,6 +306,9 @@ impl<N: Net> Server<N> {
             } else {
                 self.net.close(reaped.slot);
             }
+            if planted("double_close") {
+                self.net.close(reaped.slot);
+            }
             // There is a descriptor again.
             if let Some(at) = &mut self.accept_retry_ms {
                 *at = self.now_ms;

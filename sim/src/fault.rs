@@ -63,8 +63,6 @@ faults! {
     Stall, "stall", 1000;
     /// The process was stopped for a while.
     ClockJump, "clock_jump", 1000;
-    /// The server closed with bytes unread, or bytes came after its close: the kernel resets.
-    ResetByKernel, "reset_by_kernel", 1000;
     /// A peer sends a byte or two at a time.
     Dribble, "dribble", 1000;
 }

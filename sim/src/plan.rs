@@ -65,6 +65,7 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         } else {
             1000
         },
+        channels_max: 6,
         channel_linger_ms: *rng.pick(&[0, 10, 1000]),
         mailbox_messages_max: rng.between(2, 20),
         mailbox_bytes_max: message * rng.between(1, 4),

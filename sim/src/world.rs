@@ -163,7 +163,7 @@ impl World {
                 relay.connections(),
                 limits.connections_max + REFUSALS_MAX,
             ),
-            ("channels", relay.hub().channels(), CHANNELS.len()),
+            ("channels", relay.hub().channels(), limits.channels_max),
             ("memory", relay.memory_bytes(), 2 * limits.memory_bytes_max),
             (
                 "memory in the end",

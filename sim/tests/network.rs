@@ -296,14 +296,7 @@ fn who_keeps_the_contract_loses_nothing() {
             *counts.entry(fault.word()).or_default() += n;
         }
     }
-    let beyond_this_loop = [
-        "half_close",
-        "stall",
-        "clock_jump",
-        "reset_by_kernel",
-        "dribble",
-        "aborted",
-    ];
+    let beyond_this_loop = ["half_close", "stall", "clock_jump", "dribble", "aborted"];
     let missing: Vec<_> = counts
         .iter()
         .filter(|(w, n)| **n == 0 && !beyond_this_loop.contains(w))

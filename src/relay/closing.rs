@@ -9,7 +9,7 @@ use super::peer::{BLOCKED, ENDED, FULL_OUT, Phase, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::http::{self, Reply};
-use crate::mark::{mark, planted};
+use crate::mark::mark;
 use crate::ws;
 
 /// A slot that was freed.
@@ -149,7 +149,7 @@ impl Relay {
     /// The connection is to be freed at the end of this turn.
     pub(super) fn doom(&mut self, slot: u32, reason: Reason) {
         let peer = self.peer(slot);
-        if peer.phase == Phase::Doomed && !planted("double_close") {
+        if peer.phase == Phase::Doomed {
             return;
         }
         peer.reason = reason;

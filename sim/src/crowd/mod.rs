@@ -211,7 +211,9 @@ impl Crowd {
             return Err(blame("the witness was closed".into()));
         }
         self.check_view(c).map_err(blame)?;
-        let there = c.ended.is_none();
+        // Who never finishes a request is owed nothing.
+        let hoards = c.role == Role::Rude && self.rules.frugal;
+        let there = c.ended.is_none() && !hoards;
         let owed = [
             ("answers", c.asked.len()),
             ("pongs", c.pings.len()),

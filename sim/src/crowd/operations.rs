@@ -139,7 +139,7 @@ impl Crowd {
         };
         let long = self.rng.chance(30);
         let ms = if long {
-            30_000
+            600_000
         } else {
             self.rng.below(self.plan.stall_ms_max)
         };
@@ -202,6 +202,8 @@ impl Crowd {
             15..=18 => Role::Http,
             _ => Role::Rude,
         };
+        let hoards = self.rules.frugal && self.rng.chance(600);
+        let role = if hoards { Role::Rude } else { role };
         self.join(role, kernel).is_some()
     }
 
@@ -229,6 +231,7 @@ impl Crowd {
                 self.ledger.each_alone(id);
                 self.post(at);
             }
+            Role::Rude if self.rules.frugal => self.hoard(at),
             Role::Rude => self.be_rude(at),
             _ => self.upgrade(at),
         }

@@ -63,12 +63,36 @@ impl Crowd {
     /// Client `at` publishes, one to four times in a row.
     pub(super) fn post(&mut self, at: usize) {
         for _ in 0..self.rng.between(1, 4) {
-            if self.rng.chance(150) {
+            if self.rng.chance(100) {
+                self.post_aside(at);
+            } else if self.rng.chance(150) {
                 self.get(at);
             } else {
                 self.post_one(at);
             }
         }
+    }
+
+    /// Publishes where nobody listens, on more channels than there may be.
+    fn post_aside(&mut self, at: usize) {
+        let target = format!("/channels/aside-{}", self.rng.below(8));
+        let client = &mut self.clients[at];
+        let head = format!("POST {target} HTTP/1.1\r\nHost: sim\r\nContent-Length: 4\r\n\r\naway");
+        client.outbox.push(head.as_bytes());
+        client.asked.push_back(Asked::Plain(&[202, 503]));
+    }
+
+    /// A message that is never finished.
+    pub(super) fn hoard(&mut self, at: usize) {
+        let len = self.plan.message_bytes_max;
+        let client = &mut self.clients[at];
+        client.outbox.push(
+            format!("POST /channels/red HTTP/1.1\r\nHost: sim\r\nContent-Length: {len}\r\n\r\n")
+                .as_bytes(),
+        );
+        client.outbox.push(&vec![b'h'; len - 1]);
+        client.asked.push_back(Asked::Plain(&[408, 503]));
+        client.excuses.late = true;
     }
 
     fn get(&mut self, at: usize) {

@@ -167,7 +167,7 @@ impl Kernel {
             return bytes.len();
         }
         if s.server_closed {
-            self.reset_to_client(id, Fault::ResetByKernel);
+            self.reset_to_client(id);
             return bytes.len();
         }
         let n = s.up.room().min(bytes.len());
@@ -370,6 +370,10 @@ impl Kernel {
 
     fn add_stale(&mut self, events: &mut Vec<Event>) {
         for token in std::mem::take(&mut self.stale) {
+            if self.rng.chance(500) {
+                self.stale.push(token);
+                continue;
+            }
             if !self.strikes(Fault::StaleEvent) {
                 continue;
             }
@@ -392,8 +396,7 @@ impl Kernel {
     }
 
     /// The server's end reset: what was under way to the client may be lost.
-    fn reset_to_client(&mut self, id: SocketId, why: Fault) {
-        self.weather.count(why);
+    fn reset_to_client(&mut self, id: SocketId) {
         let s = &mut self.sockets[id];
         let kept = self.rng.below(s.down.len() as u64 + 1) as usize;
         s.down.lose(kept);

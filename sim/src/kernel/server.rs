@@ -200,7 +200,7 @@ impl Kernel {
         let s = &mut self.sockets[id];
         s.down.ended = true;
         if !s.up.is_empty() && !s.client_reset {
-            self.reset_to_client(id, Fault::ResetByKernel);
+            self.reset_to_client(id);
         }
         self.sockets[id].up.free();
     }
