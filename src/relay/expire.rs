@@ -105,6 +105,9 @@ impl Relay {
                 self.counters.pings += 1;
                 self.queue(slot);
             }
+        } else if !peer.is(BLOCKED) && peer.out_len() > 0 {
+            // The ping has not left: the clock starts when it has.
+            peer.due_ms = now.saturating_add(timeout);
         } else if peer.is(BLOCKED) {
             mark("silent_and_blocked");
             self.counters.refuse(Reason::Silent);
