@@ -1,21 +1,40 @@
 //! The only source of chance: a seed gives the same run on every machine.
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
+/// SplitMix64 (Steele, Lea and Flood 2014), led by a tape of bytes as long as there is one.
 #[derive(Debug, Clone)]
-pub struct Rng(u64);
+pub struct Rng {
+    state: u64,
+    tape: std::vec::IntoIter<u8>,
+}
 
 impl Rng {
     /// A generator of its own for each seed.
     pub fn new(seed: u64) -> Rng {
-        Rng(seed ^ 0x6c6f_6e67_7761_7665)
+        Rng {
+            state: seed ^ 0x6c6f_6e67_7761_7665,
+            tape: Vec::new().into_iter(),
+        }
+    }
+
+    /// A generator whose first choices are what the bytes say, two to a choice.
+    pub fn led_by(tape: &[u8]) -> Rng {
+        Rng {
+            tape: Vec::from(tape).into_iter(),
+            ..Rng::new(tape.len() as u64)
+        }
     }
 
     /// 64 even bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let z = z ^ (z >> 31);
+        // The high bits decide what `below` gives.
+        match (self.tape.next(), self.tape.next()) {
+            (Some(a), Some(b)) => z >> 16 | u64::from(a) << 56 | u64::from(b) << 48,
+            _ => z,
+        }
     }
 
     /// 0 to `n` - 1; 0 when `n` is 0.
@@ -47,7 +66,10 @@ impl Rng {
 
     /// An independent generator, so that one part's use of chance does not shift another's.
     pub fn fork(&mut self) -> Rng {
-        Rng(self.bits())
+        Rng {
+            state: self.bits(),
+            tape: Vec::new().into_iter(),
+        }
     }
 }
 

@@ -73,10 +73,17 @@ struct World {
 /// Runs one seed.
 pub fn run(seed: u64, operations: u32, verbose: bool) -> Outcome {
     let mut rng = Rng::new(seed);
-    let mut world = World::new(operations, verbose, &mut rng);
-    let leave = seed.is_multiple_of(2);
-    let verdict = catch_unwind(AssertUnwindSafe(|| world.live(leave)));
-    world.outcome(verdict.unwrap_or_else(|panic| Err(describe(&*panic))))
+    let world = World::new(operations, verbose, &mut rng, None);
+    world.judged(seed.is_multiple_of(2))
+}
+
+/// Runs a small world in which bytes say what the crowd does: one operation for every eight.
+pub fn run_led_by(tape: &[u8]) -> Outcome {
+    let seed = tape.first().copied().unwrap_or_default();
+    let operations = (tape.len() / 8).clamp(20, 2000) as u32;
+    let mut rng = Rng::new(u64::from(seed));
+    let crowd = Rng::led_by(tape.get(1..).unwrap_or_default());
+    World::new(operations, false, &mut rng, Some(crowd)).judged(seed.is_multiple_of(2))
 }
 
 fn describe(panic: &(dyn Any + Send)) -> String {
@@ -86,11 +93,12 @@ fn describe(panic: &(dyn Any + Send)) -> String {
 }
 
 impl World {
-    fn new(operations: u32, verbose: bool, rng: &mut Rng) -> World {
+    fn new(operations: u32, verbose: bool, rng: &mut Rng, lead: Option<Rng>) -> World {
         let seeded = seeded(operations, rng);
         let mut kernel = Kernel::new(2, Weather::of(rng), rng.fork());
         kernel.trace.verbose = verbose;
-        let mut crowd = Crowd::new(seeded.plan.clone(), seeded.rules, rng.fork());
+        let lead = lead.unwrap_or_else(|| rng.fork());
+        let mut crowd = Crowd::new(seeded.plan.clone(), seeded.rules, lead);
         crowd.left = 0;
         let (handle, inbox) = mailbox(&seeded.settings.limits);
         crowd.attach(Box::new(Post(handle.clone())));
@@ -103,6 +111,12 @@ impl World {
             turns_over_budget: 0,
             running: true,
         }
+    }
+
+    /// Lives, and gives its outcome, a panic included.
+    fn judged(mut self, leave: bool) -> Outcome {
+        let verdict = catch_unwind(AssertUnwindSafe(|| self.live(leave)));
+        self.outcome(verdict.unwrap_or_else(|panic| Err(describe(&*panic))))
     }
 
     fn live(&mut self, leave: bool) -> Result<(), String> {

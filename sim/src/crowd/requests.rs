@@ -122,7 +122,8 @@ impl Crowd {
         let len = size(plan.message_bytes_max, rng).max(1);
         let body = content(client.id, client.numbered, len, text, rng);
         let channel = rng.below(CHANNELS.len() as u64) as usize;
-        let mut out = head(*rng.pick(&["POST", "PUT"]), CHANNELS[channel], text);
+        let method = if rng.chance(500) { "POST" } else { "PUT" };
+        let mut out = head(method, CHANNELS[channel], text);
         append_body(&mut out, &body, rng);
         let id = ledger.add(channel, client.id, digest(text, &body), body.len());
         client.outbox.push(&out);
