@@ -83,6 +83,11 @@ impl<N: Net> Server<N> {
         self.events.clear();
         self.net.wait(&mut self.events, timeout);
         self.now_ms = self.net.now_ms();
+        if self.relay.next_due().is_some_and(|due| due <= self.now_ms) {
+            // Whoever was in time is heard first, also where the wait was interrupted, or ended
+            // before a stall: all that came before `now_ms` is among the events then.
+            self.net.wait(&mut self.events, Some(0));
+        }
         let begun_us = self.net.now_us();
         self.note();
         self.accept();

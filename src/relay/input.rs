@@ -53,6 +53,7 @@ impl Relay {
             }
             return false;
         }
+        // Room enough, though not all of it has been flushed.
         peer.flags &= !FULL_OUT;
         if let Some(place) = peer.place
             && self.hub.paused(place.channel)

@@ -1,0 +1,224 @@
+//! What the relay is for, with a WebSocket client of another maker: everyone else gets each message
+//! once and in one order.
+
+#[path = "faults/support.rs"]
+mod support;
+
+use std::net::TcpStream;
+
+use support::{Relay, wait_until};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Error, Message, WebSocket};
+
+type Client = WebSocket<TcpStream>;
+
+fn join(relay: &Relay, path: &str) -> Client {
+    join_with(relay, path, &[]).0
+}
+
+/// Joins with further headers; also gives the subprotocol chosen.
+fn join_with(relay: &Relay, path: &str, headers: &[(&'static str, &str)]) -> (Client, String) {
+    let url = format!("ws://{}{path}", relay.address);
+    let mut request = url.into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let stream = TcpStream::connect(relay.address).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    let config = WebSocketConfig::default().max_frame_size(None);
+    let (client, answer) =
+        tungstenite::client::client_with_config(request, stream, Some(config)).unwrap();
+    let chosen = answer.headers().get("sec-websocket-protocol");
+    let chosen = chosen.map_or("", |value| value.to_str().unwrap());
+    (client, chosen.to_owned())
+}
+
+/// The next message that is not a ping or a pong.
+fn next(client: &mut Client) -> Message {
+    loop {
+        match client.read().unwrap() {
+            Message::Ping(_) | Message::Pong(_) => {}
+            message => return message,
+        }
+    }
+}
+
+fn post(relay: &Relay, path: &str, kind: &str, body: &[u8]) -> support::Answer {
+    let mut peer = relay.connect();
+    peer.write(format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\n{kind}Content-Length: {}\r\n\r\n",
+        body.len()
+    ));
+    peer.ask(body)
+}
+
+#[test]
+fn everyone_else_gets_each_message_once_and_as_it_was_sent() {
+    let relay = Relay::plain();
+    let mut a = join(&relay, "/channels/news");
+    let mut b = join(&relay, "/channels/news");
+    let mut elsewhere = join(&relay, "/channels/other");
+    let sent = [
+        Message::text("hello"),
+        Message::binary(vec![0, 255, 7]),
+        Message::text(""),
+        Message::binary(vec![]),
+        Message::text("ä€𝄞"),
+        Message::binary(vec![5; 126]),
+        Message::binary(vec![5; 65_535]),
+        Message::binary(vec![6; 65_536]),
+        Message::binary(vec![7; 1024 * 1024]),
+    ];
+    for message in &sent {
+        a.send(message.clone()).unwrap();
+    }
+    for message in &sent {
+        assert_eq!(next(&mut b), *message);
+    }
+    b.send(Message::text("back")).unwrap();
+    // The first that reaches the sender is another's.
+    assert_eq!(next(&mut a), Message::text("back"));
+    elsewhere.send(Message::text("x")).unwrap();
+    assert_eq!(relay.metric("messages_in_total"), sent.len() as u64 + 2);
+    assert_eq!(relay.metric("deliveries_total"), sent.len() as u64 + 1);
+    drop((a, b, elsewhere));
+    relay.recovers();
+}
+
+#[test]
+fn all_subscribers_see_one_order_and_with_echo_the_sender_too() {
+    let relay = Relay::plain();
+    let mut all: Vec<Client> = (0..4)
+        .map(|_| join(&relay, "/channels/a?echo=true"))
+        .collect();
+    for i in 0..300 {
+        let from = i % all.len();
+        all[from]
+            .send(Message::text(format!("{from}: {i}")))
+            .unwrap();
+    }
+    let order: Vec<Message> = (0..300).map(|_| next(&mut all[0])).collect();
+    for client in &mut all[1..] {
+        order
+            .iter()
+            .for_each(|message| assert_eq!(next(client), *message));
+    }
+    for from in 0..4 {
+        let start = format!("{from}: ");
+        let own = order
+            .iter()
+            .filter_map(|m| m.to_text().ok()?.strip_prefix(&start));
+        let own: Vec<usize> = own.map(|n| n.parse().unwrap()).collect();
+        assert_eq!(own.len(), 75);
+        assert!(own.is_sorted(), "a sender's own order is kept");
+    }
+    drop(all);
+    relay.recovers();
+}
+
+#[test]
+fn publishing_by_http_reaches_subscribers_and_tells_whether_there_were_any() {
+    let relay = Relay::plain();
+    assert_eq!(post(&relay, "/channels/news", "", b"nobody").status, 202);
+    let mut a = join(&relay, "/channels/news");
+    assert_eq!(post(&relay, "/channels/news", "", b"hello").status, 201);
+    assert_eq!(next(&mut a), Message::text("hello"));
+    let octets = "Content-Type: application/octet-stream\r\n";
+    assert_eq!(post(&relay, "/channels/news", octets, b"hello").status, 201);
+    assert_eq!(next(&mut a), Message::binary(&b"hello"[..]));
+    assert_eq!(post(&relay, "/channels/news", "", b"\xff\xfe").status, 201);
+    assert_eq!(next(&mut a), Message::binary(&b"\xff\xfe"[..]));
+    // One name, however it is written.
+    assert_eq!(post(&relay, "/channels/%6eews", "", b"same").status, 201);
+    assert_eq!(next(&mut a), Message::text("same"));
+    drop(a);
+    relay.recovers();
+}
+
+#[test]
+fn a_publish_key_guards_publishing() {
+    let relay = Relay::start(|c| c.settings.publish_key = Some("secret".into()));
+    for header in [
+        "",
+        "Authorization: Bearer secre\r\n",
+        "Authorization: Bearer secrett\r\n",
+        "Authorization: Basic secret\r\n",
+        "Authorization: secret\r\n",
+    ] {
+        let answer = post(&relay, "/channels/a", header, b"x");
+        assert_eq!(
+            (answer.status, answer.header("www-authenticate")),
+            (401, Some("Bearer"))
+        );
+    }
+    let right = "Authorization: bearer secret\r\n";
+    assert_eq!(post(&relay, "/channels/a", right, b"x").status, 202);
+    relay.recovers();
+}
+
+#[test]
+fn the_first_subprotocol_offered_is_chosen_unless_a_list_says_otherwise() {
+    let offer = [("sec-websocket-protocol", "chat, superchat")];
+    let relay = Relay::plain();
+    assert_eq!(join_with(&relay, "/channels/a", &offer).1, "chat");
+    relay.recovers();
+    let relay = Relay::start(|c| c.settings.subprotocols = vec!["superchat".into()]);
+    assert_eq!(join_with(&relay, "/channels/a", &offer).1, "superchat");
+    relay.recovers();
+}
+
+#[test]
+fn an_echo_gives_back_what_it_gets_and_closes_as_asked() {
+    let relay = Relay::plain();
+    let mut echo = join(&relay, "/echo");
+    for message in [Message::text("once"), Message::binary(vec![9; 300_000])] {
+        echo.send(message.clone()).unwrap();
+        assert_eq!(next(&mut echo), message);
+    }
+    echo.send(Message::Ping(b"you there?"[..].into())).unwrap();
+    assert_eq!(
+        echo.read().unwrap(),
+        Message::Pong(b"you there?"[..].into())
+    );
+    let frame = CloseFrame {
+        code: CloseCode::Library(4000),
+        reason: "bye".into(),
+    };
+    echo.close(Some(frame)).unwrap();
+    let Message::Close(Some(answer)) = next(&mut echo) else {
+        panic!("no close frame");
+    };
+    assert_eq!(answer.code, CloseCode::Library(4000));
+    assert!(matches!(echo.read(), Err(Error::ConnectionClosed)));
+    drop(echo);
+    relay.recovers();
+}
+
+#[test]
+fn a_handle_publishes_counts_and_stops() {
+    let mut relay = Relay::plain();
+    let (mut a, mut b) = (join(&relay, "/channels/a"), join(&relay, "/channels/a"));
+    assert_eq!(relay.handle.subscribers("a"), Ok(2));
+    relay.handle.publish_text("a", "to all").unwrap();
+    relay.handle.publish_binary("a", &[1, 2]).unwrap();
+    for client in [&mut a, &mut b] {
+        assert_eq!(next(client), Message::text("to all"));
+        assert_eq!(next(client), Message::binary(vec![1, 2]));
+    }
+    b.close(None).unwrap();
+    wait_until("one is left", || relay.handle.subscribers("a") == Ok(1));
+    drop(b);
+    relay.handle.stop();
+    let Message::Close(Some(goodbye)) = next(&mut a) else {
+        panic!("no close frame");
+    };
+    assert_eq!(goodbye.code, CloseCode::Away);
+    assert!(matches!(a.read(), Err(Error::ConnectionClosed)));
+    relay.has_stopped();
+    assert_eq!(
+        relay.handle.subscribers("a"),
+        Err(longwave::HandleError::Stopped)
+    );
+}
