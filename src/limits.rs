@@ -6,7 +6,11 @@
 
 /// A bound on the work of one turn: what serves, and what makes the simulation meet it often.
 const fn bound(serving: usize, simulated: usize) -> usize {
-    if cfg!(feature = "sim") { simulated } else { serving }
+    if cfg!(feature = "sim") {
+        simulated
+    } else {
+        serving
+    }
 }
 
 /// Header lines in one request head; more: 431.

@@ -16,6 +16,9 @@ use crate::settings::Settings;
 /// Turns in a row that deadlines may wait for input that came before them.
 const EXPIRE_SKIPS_MAX: u32 = 256;
 
+/// A wait that took so much longer than asked was a stall.
+const STALL_MS_LEAST: u64 = 500;
+
 /// One reactor.
 #[derive(Debug)]
 pub struct Server<N: Net> {
@@ -38,6 +41,8 @@ pub struct Server<N: Net> {
     stop: Option<Stop>,
     skipped_expires: u32,
     stopping: bool,
+    /// When the last turn ended, in microseconds.
+    ended_us: u64,
     now_ms: u64,
 }
 
@@ -46,7 +51,7 @@ impl<N: Net> Server<N> {
     pub fn new(mut net: N, settings: Settings, inbox: Inbox) -> Server<N> {
         inbox.set_waker(net.waker());
         let backlog = vec![true; net.listeners()];
-        let now_ms = net.now_ms();
+        let (now_ms, ended_us) = (net.now_ms(), net.now_us());
         Server {
             net,
             relay: Relay::new(settings),
@@ -62,6 +67,7 @@ impl<N: Net> Server<N> {
             stop: None,
             skipped_expires: 0,
             stopping: false,
+            ended_us,
             now_ms,
         }
     }
@@ -89,6 +95,7 @@ impl<N: Net> Server<N> {
             self.net.wait(&mut self.events, Some(0));
         }
         let begun_us = self.net.now_us();
+        self.note_stall(timeout, begun_us);
         self.note();
         self.accept();
         self.read();
@@ -101,7 +108,19 @@ impl<N: Net> Server<N> {
         self.reap();
         let ended_us = self.net.now_us();
         self.relay.counters_mut().turn(ended_us - begun_us);
+        self.ended_us = ended_us;
         !(self.stopping && self.relay.is_drained(self.now_ms))
+    }
+
+    /// Time that went by although nobody waited for it (SIGSTOP, a machine asleep): what was sent
+    /// just before could not be answered in it.
+    fn note_stall(&mut self, timeout_ms: Option<u64>, begun_us: u64) {
+        let away_ms = begun_us.saturating_sub(self.ended_us) / 1000;
+        if timeout_ms.is_some_and(|ms| away_ms > ms.saturating_add(STALL_MS_LEAST)) {
+            mark("stalled");
+            let now = self.net.now_ms();
+            self.relay.stalled(now);
+        }
     }
 
     /// How long to wait for events: not at all while there is work that none will announce.

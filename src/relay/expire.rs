@@ -19,6 +19,11 @@ impl Relay {
             .min()
     }
 
+    /// The loop stood still until now: what it sent before counts as sent now.
+    pub fn stalled(&mut self, now: u64) {
+        self.resumed_ms = now;
+    }
+
     /// Does what is due.
     pub fn expire(&mut self, now: u64) {
         while let Some((time, token)) = self.timers.pop(now) {
@@ -90,6 +95,7 @@ impl Relay {
     /// Nothing was heard for `ping_interval`, or nothing since a ping for `ping_timeout`.
     fn silent(&mut self, slot: u32, now: u64) {
         let timeout = self.settings.limits.ping_timeout_ms;
+        let answerable_ms = self.resumed_ms.saturating_add(timeout);
         let peer = &mut self.peers[slot as usize];
         if peer.is(WAITING) {
             // It is we who do not read: its clock stands still.
@@ -105,6 +111,10 @@ impl Relay {
                 self.counters.pings += 1;
                 self.queue(slot);
             }
+        } else if now < answerable_ms {
+            // We stood still in between: the answer could not come.
+            mark("stall_forgiven");
+            peer.due_ms = answerable_ms;
         } else if !peer.is(BLOCKED) && peer.out_len() > 0 {
             // The ping has not left: the clock starts when it has.
             peer.due_ms = now.saturating_add(timeout);

@@ -70,6 +70,8 @@ pub struct Relay {
     letters: VecDeque<Letter>,
     letter_bytes: usize,
     drain: Option<drain::Drain>,
+    /// When the last stall of the loop ended.
+    resumed_ms: u64,
 }
 
 /// Whether a further connection can be taken.
@@ -115,6 +117,7 @@ impl Relay {
             letters: VecDeque::new(),
             letter_bytes: 0,
             drain: None,
+            resumed_ms: 0,
         }
     }
 
