@@ -44,7 +44,7 @@ faults! {
     /// Two edges of a connection arrive as one event.
     MergedEdge, "merged_edge", 1000;
     /// An event for a connection that was closed since.
-    StaleEvent, "stale_event", 300;
+    StaleEvent, "stale_event", 900;
     /// The same, and its slot already has another user.
     StaleReused, "stale_reused", 1000;
     /// The peer acts between two system calls of one turn.

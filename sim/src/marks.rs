@@ -32,6 +32,8 @@ pub const MARKS: &[&str] = &[
     "silent",
     "silent_and_blocked",
     "stale_event",
+    "stall_forgiven",
+    "stalled",
     "sweep_resumed",
     "upload_given_up",
     "upload_held",

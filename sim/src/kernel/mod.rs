@@ -380,7 +380,7 @@ impl Kernel {
             if self.slots[token.slot as usize].is_some() {
                 self.weather.count(Fault::StaleReused);
             }
-            let hangup = self.rng.chance(500);
+            let hangup = self.rng.chance(900);
             self.note(
                 "stale event",
                 u64::from(token.slot),
