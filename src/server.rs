@@ -89,11 +89,7 @@ impl<N: Net> Server<N> {
         self.events.clear();
         self.net.wait(&mut self.events, timeout);
         self.now_ms = self.net.now_ms();
-        if self.relay.next_due().is_some_and(|due| due <= self.now_ms) {
-            // Whoever was in time is heard first, also where the wait was interrupted, or ended
-            // before a stall: all that came before `now_ms` is among the events then.
-            self.net.wait(&mut self.events, Some(0));
-        }
+        self.hear_first();
         let begun_us = self.net.now_us();
         self.note_stall(timeout, begun_us);
         self.note();
@@ -110,6 +106,20 @@ impl<N: Net> Server<N> {
         self.relay.counters_mut().turn(ended_us - begun_us);
         self.ended_us = ended_us;
         !(self.stopping && self.relay.is_drained(self.now_ms))
+    }
+
+    /// Whoever was in time is heard before deadlines are judged, also where the wait was
+    /// interrupted, or ended before a stall: all that came before `now_ms` is among the events
+    /// then. A stall meanwhile begins it anew, or deadlines set in this turn would lie in the past.
+    fn hear_first(&mut self) {
+        while self.relay.next_due().is_some_and(|due| due <= self.now_ms) {
+            self.net.wait(&mut self.events, Some(0));
+            let now_ms = self.net.now_ms();
+            if now_ms - self.now_ms < STALL_MS_LEAST {
+                break;
+            }
+            self.now_ms = now_ms;
+        }
     }
 
     /// Time that went by although nobody waited for it (SIGSTOP, a machine asleep): what was sent
