@@ -216,6 +216,7 @@ fn a_handle_publishes_counts_and_stops() {
     };
     assert_eq!(goodbye.code, CloseCode::Away);
     assert!(matches!(a.read(), Err(Error::ConnectionClosed)));
+    drop(a);
     relay.has_stopped();
     assert_eq!(
         relay.handle.subscribers("a"),

@@ -218,6 +218,11 @@ fn channels() {
         l.channel_linger_ms = 100;
     });
     let _a = relay.ws("/channels/a");
+    // One that nobody uses is forgotten after a while; one in use, though older, is not.
+    relay.handle.publish_text("idle", "nobody").unwrap();
+    wait_until("two are there", || relay.metric("messages_in_total") == 1);
+    wait_until("one is forgotten", || relay.metric("channels") < 2);
+    assert_eq!(relay.handle.subscribers("a"), Ok(1));
     let b = relay.ws("/channels/b");
     let answer = relay.connect().ask(upgrade("/channels/c", ""));
     assert_eq!(
@@ -234,7 +239,7 @@ fn channels() {
     let _again = relay.ws("/channels/b");
     assert_eq!(relay.metric("channels"), 2);
     drop((b, _again));
-    // One that nobody uses is forgotten after a while and makes room; one in use is not.
+    // What is forgotten makes room.
     wait_until("it is forgotten", || relay.metric("channels") == 1);
     assert_eq!(relay.handle.subscribers("a"), Ok(1));
     assert_eq!(relay.connect().ask(post).status, 202);
