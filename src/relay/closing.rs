@@ -187,10 +187,10 @@ impl Relay {
                 }
             }
             (Phase::Open, Conn::Http(_)) => self.doom(slot, Reason::Done),
-            // After our close frame it makes no difference that the peer's is missing.
+            // The peer's close frame is missing, but it may still read ours, which says why.
             (Phase::Closing, _) => {
                 let reason = peer.reason;
-                self.doom(slot, reason);
+                self.begin_end(slot, Phase::Finishing, reason, now);
             }
             // A WebSocket that ends without a close frame is gone (close code 1006).
             _ => self.doom(slot, Reason::Gone),
