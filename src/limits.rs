@@ -75,7 +75,8 @@ pub struct Limits {
     pub channels_max: usize,
     /// A channel without subscribers or messages is forgotten after this.
     pub channel_linger_ms: u64,
-    /// Whole messages waiting for a blocked subscriber behind the one being written. Over: 1013.
+    /// Whole messages waiting for a blocked subscriber behind the one being written, each counted
+    /// as at least 32 bytes. Over: 1013.
     pub lag_bytes_max: usize,
     /// Of one channel's log, not yet offered to subscribers that are not blocked. Over: its
     /// publishers are not read until fan-out catches up.

@@ -231,7 +231,8 @@ impl Ledger {
             left -= usize::from(counted);
             counted || own
         });
-        foreign.map(|&i| c.messages[i].len + 10).sum()
+        // A tiny message counts for what it holds.
+        foreign.map(|&i| (c.messages[i].len + 10).max(32)).sum()
     }
 }
 
