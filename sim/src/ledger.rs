@@ -221,18 +221,18 @@ impl Ledger {
         ))
     }
 
-    /// Payload bytes in the channel's order behind the first `from` messages a member saw.
+    /// Bytes in the channel's order behind what a member saw, its own messages there included.
     pub fn bytes_behind(&self, view: &View<'_>) -> usize {
         let c = &self.channels[view.channel];
         let mut left = view.seen.len();
-        let foreign = c.order.iter().skip(view.not_before).skip_while(|&&i| {
+        let behind = c.order.iter().skip(view.not_before).skip_while(|&&i| {
+            let before = left > 0;
             let own = view.without == Some(c.messages[i].publisher);
-            let counted = !own && left > 0;
-            left -= usize::from(counted);
-            counted || own
+            left -= usize::from(before && !own);
+            before
         });
         // A tiny message counts for what it holds.
-        foreign.map(|&i| (c.messages[i].len + 10).max(32)).sum()
+        behind.map(|&i| (c.messages[i].len + 10).max(32)).sum()
     }
 }
 

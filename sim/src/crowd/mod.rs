@@ -249,7 +249,8 @@ impl Crowd {
         let behind = self.ledger.bytes_behind(&view);
         if c.lagged && behind < self.rules.lag_bytes_max {
             return Err(format!(
-                "closed for lag with {behind} bytes behind it at the very most"
+                "closed for lag with {behind} of {} bytes behind it at the very most",
+                self.rules.lag_bytes_max
             ));
         }
         Ok(())
