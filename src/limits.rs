@@ -141,9 +141,15 @@ impl Default for Limits {
     }
 }
 
+/// A head has to fit the scratch, with room to read on.
+const HEAD_BYTES_MOST: u64 = 128 * 1024;
+
+#[cfg(not(feature = "sim"))]
+const _: () = assert!(2 * HEAD_BYTES_MOST <= SCRATCH_BYTES as u64);
+
 /// Smallest and largest value of each numeric bound, by its option name.
 pub const RANGES: &[(&str, u64, u64)] = &[
-    ("head_bytes_max", 1024, SCRATCH_BYTES as u64 / 2),
+    ("head_bytes_max", 1024, HEAD_BYTES_MOST),
     ("head_timeout", 100, 3_600_000),
     ("idle_timeout", 100, 86_400_000),
     ("message_bytes_max", 1, 1 << 30),

@@ -1,7 +1,7 @@
 //! One client: what it still has to send, what it has read, and what it expects.
 //!
 //! Rules: a client never waits; [`Client::pump`] moves what can be moved now. What comes back is
-//! judged in `judge`, against what was asked and what the [`Ledger`](crate::ledger::Ledger) knows.
+//! judged in `judge`, against what was asked and what the [`Ledger`] knows.
 
 pub mod answers;
 pub mod frames;
