@@ -61,8 +61,6 @@ reasons! {
     BadClose, "bad_close", 1002, 400, "malformed close frame";
     /// Text or a close reason that is not UTF-8 (RFC 6455 8.1).
     BadUtf8, "bad_utf8", 1007, 400, "text is not UTF-8";
-    /// A data type this endpoint does not take (RFC 6455 7.4.1).
-    NotAccepted, "not_accepted", 1003, 415, "this kind of data is not accepted here";
     /// More fragments than a message may have.
     TooManyFragments, "too_many_fragments", 1008, 400, "too many fragments in one message";
     /// A message over `message_bytes_max`.
@@ -85,11 +83,11 @@ reasons! {
     /// Something of ours failed.
     Internal, "internal", 1011, 500, "internal error";
     // -- limits on who may come in
-    /// `connections` are open.
+    /// `connections_max` are open.
     Full, "full", 1013, 503, "too many connections, try again later";
-    /// `connections_per_address` are open from there.
+    /// `connections_per_address_max` are open from there.
     FullAddress, "full_address", 1013, 429, "too many connections from this address";
-    /// `channels` exist.
+    /// `channels_max` exist, all in use.
     FullChannels, "full_channels", 1013, 503, "too many channels, try again later";
     // -- HTTP: what the peer sent
     /// Not HTTP, or a malformed head (RFC 9112 2.2).
@@ -102,7 +100,7 @@ reasons! {
     UnknownCoding, "unknown_coding", 0, 501, "unknown transfer coding";
     /// A head over `head_bytes_max`.
     HeadTooLarge, "head_too_large", 0, 431, "request head too large";
-    /// More than `headers_max` header lines.
+    /// More than `HEADERS_MAX` header lines.
     TooManyHeaders, "too_many_headers", 0, 431, "too many header fields";
     /// An HTTP version that is not 1.0 or 1.1.
     BadVersion, "bad_version", 0, 505, "HTTP version not supported";
@@ -122,7 +120,7 @@ reasons! {
     Unauthorized, "unauthorized", 0, 401, "publish key required";
     // -- handshake
     /// A plain request for something that wants WebSocket.
-    UpgradeRequired, "upgrade_required", 0, 426, "this is a WebSocket endpoint: upgrade required";
+    UpgradeRequired, "upgrade_required", 0, 426, "this is a WebSocket endpoint: an upgrade from HTTP/1.1 is required";
     /// `Sec-WebSocket-Version` other than 13 (RFC 6455 4.4).
     WebSocketVersion, "websocket_version", 0, 426, "Sec-WebSocket-Version must be 13";
     /// No key, two keys, or not 16 bytes of base64 (RFC 6455 4.2.1).
@@ -156,7 +154,7 @@ mod tests {
         for r in Reason::ALL {
             assert!(r.text().len() <= 123, "{r:?}");
             assert!(
-                matches!(r.close_code(), 0 | 1000..=1003 | 1007..=1009 | 1011 | 1013),
+                matches!(r.close_code(), 0 | 1000..=1002 | 1007..=1009 | 1011 | 1013),
                 "{r:?}"
             );
         }

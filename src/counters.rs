@@ -26,8 +26,12 @@ pub struct Counters {
     pub bytes_out: u64,
     /// WebSocket pings sent because a peer was silent.
     pub pings: u64,
-    /// Times the publishers of a channel were paused because fan-out had to catch up.
-    pub pauses: u64,
+    /// Turns in which a connection had more to read than its part.
+    pub read_budget_spent: u64,
+    /// Turns in which there were more subscribers to write to than one turn takes.
+    pub write_budget_spent: u64,
+    /// Turns in which more connections waited to be accepted than one turn takes.
+    pub accept_budget_spent: u64,
     /// Messages refused by the mailbox.
     pub mailbox_full: u64,
     /// Connections closed, by reason.
@@ -51,7 +55,9 @@ impl Default for Counters {
             bytes_in: 0,
             bytes_out: 0,
             pings: 0,
-            pauses: 0,
+            read_budget_spent: 0,
+            write_budget_spent: 0,
+            accept_budget_spent: 0,
             mailbox_full: 0,
             closed: [0; Reason::COUNT],
             refused: [0; Reason::COUNT],

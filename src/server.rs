@@ -105,7 +105,11 @@ impl<N: Net> Server<N> {
         let ended_us = self.net.now_us();
         self.relay.counters_mut().turn(ended_us - begun_us);
         self.ended_us = ended_us;
-        !(self.stopping && self.relay.is_drained(self.now_ms))
+        let stopped = self.stopping && self.relay.is_drained(self.now_ms);
+        if stopped {
+            info!(connections_left = self.relay.connections(), "stopped");
+        }
+        !stopped
     }
 
     /// Whoever was in time is heard before deadlines are judged, also where the wait was
@@ -185,11 +189,11 @@ impl<N: Net> Server<N> {
         }
         let retried = self.accept_retry_ms.take().is_some();
         for listener in 0..self.backlog.len() {
-            for _ in 0..ACCEPTS_PER_TURN {
-                if !self.backlog[listener] || !self.accept_one(listener, retried) {
-                    break;
-                }
+            let mut left = ACCEPTS_PER_TURN;
+            while left > 0 && self.backlog[listener] && self.accept_one(listener, retried) {
+                left -= 1;
             }
+            self.relay.counters_mut().accept_budget_spent += u64::from(left == 0);
         }
     }
 
@@ -250,7 +254,7 @@ impl<N: Net> Server<N> {
                 let rest = self.parse(slot, fill, false);
                 if rest == fill {
                     // Nothing that is allowed needs a whole scratch: ours to mend.
-                    return self.relay.broken(slot);
+                    return self.relay.broken_input(slot, now);
                 }
                 fill = rest;
                 continue;
@@ -270,6 +274,7 @@ impl<N: Net> Server<N> {
             }
             if budget == 0 {
                 mark("read_budget_spent");
+                self.relay.counters_mut().read_budget_spent += 1;
                 if !planted("forgotten_readable") {
                     self.relay.make_ready(slot);
                 }
@@ -319,7 +324,8 @@ impl<N: Net> Server<N> {
         self.stop != Some(Stop::Now)
     }
 
-    /// Deadlines. After a long stall input that came in time is read first.
+    /// Deadlines. While there are more events than one batch holds, input that came in time may be
+    /// among the rest: it is read first, for a bounded number of turns.
     fn expire(&mut self) {
         if self.events.len() >= EVENTS_PER_TURN && self.skipped_expires < EXPIRE_SKIPS_MAX {
             self.skipped_expires += 1;

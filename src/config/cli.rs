@@ -60,7 +60,8 @@ Every option is also a variable (--ping-interval is LONGWAVE_PING_INTERVAL; a li
 a key of the file (ping_interval = \"25s\"; not so --config and --check). A flag wins over its
 variable, a variable over the file. `longwave --check > longwave.toml` writes a file to start from.
 
-Exit code: 0 after a clean stop, 1 if something is wrong with a value or at start, 2 for a wrong flag.";
+Exit code: 0 after a clean stop, 1 if something is wrong with a value or at start, 2 for a wrong
+flag, 128 and the signal's number after a second signal.";
 
 /// Reads flags and variables (and the file they name). `args` begins with the program's name.
 pub fn command(

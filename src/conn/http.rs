@@ -107,9 +107,9 @@ impl HttpConn {
         Ok((piece.consumed, upload.map(HttpEvent::Upload)))
     }
 
-    /// How a request that failed while its body came in is to be answered.
-    pub fn reply_to_upload(&self) -> Option<Reply> {
-        self.upload.as_ref().map(|u| u.reply)
+    /// Drops the message that is coming in; how its request is to be answered, and to which origin.
+    pub fn give_up(&mut self) -> Option<(Reply, Option<Box<str>>)> {
+        self.upload.take().map(|u| (u.reply, u.origin))
     }
 
     /// Drops a message under way: nobody will publish it.

@@ -58,8 +58,10 @@ pub struct Hub {
     dirty: VecDeque<u32>,
     linger: VecDeque<linger::Entry>,
     generation: u32,
-    /// Id of the newest message, over all channels.
+    /// Id of the newest message, over all channels: what resuming will be by.
     sequence: u64,
+    /// Times a channel's publishers were paused.
+    pauses: u64,
     limits: HubLimits,
 }
 
@@ -77,6 +79,7 @@ impl Hub {
             linger: VecDeque::new(),
             generation: 0,
             sequence: 0,
+            pauses: 0,
             limits,
         }
     }
@@ -84,6 +87,11 @@ impl Hub {
     /// How many channels exist.
     pub fn channels(&self) -> usize {
         self.channels.len()
+    }
+
+    /// How often publishers of a channel were paused because fan-out had to catch up.
+    pub fn pauses(&self) -> u64 {
+        self.pauses
     }
 
     /// How many members all channels have together.

@@ -90,6 +90,7 @@ impl Hub {
         }
         let subscribers = c.members.len() - usize::from(sender.is_some());
         if c.unflushed() > self.limits.unflushed_bytes_max {
+            self.pauses += u64::from(!c.paused);
             c.paused = true;
         }
         c.used_ms = now;

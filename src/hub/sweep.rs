@@ -63,7 +63,7 @@ impl Hub {
         if c.at == c.members.len() {
             c.at = 0;
             done = c.mark == c.log.end() && !c.stale;
-            self.finish_pass(id, counters, reports);
+            self.finish_pass(id, reports);
         }
         if done {
             self.channels[id as usize].dirty = false;
@@ -74,7 +74,7 @@ impl Hub {
     }
 
     /// A pass is over: cut what nobody needs, find who lags too far, let publishers go on.
-    fn finish_pass(&mut self, id: u32, counters: &mut Counters, reports: &mut Vec<Report>) {
+    fn finish_pass(&mut self, id: u32, reports: &mut Vec<Report>) {
         let limits = self.limits;
         let c = &mut self.channels[id as usize];
         c.offered = c.mark.min(c.slowest.queued).max(c.offered);
@@ -89,7 +89,6 @@ impl Hub {
         }
         if c.paused && c.unflushed() <= limits.unflushed_bytes_max / 2 {
             c.paused = false;
-            counters.pauses += 1;
             if planted("publisher_never_resumed") {
                 c.waiting.clear();
             }

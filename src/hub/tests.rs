@@ -297,7 +297,7 @@ fn publishers_are_paused_at_the_bound_and_resume_once_it_is_offered() {
     {}
     assert!(reports.contains(&Report::Resume(token)));
     assert!(!bed.hub.paused(bed.channel));
-    assert_eq!(counters.pauses, 1);
+    assert_eq!(bed.hub.pauses(), 1);
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Relay {
         ws::append_close(peer.out_tail(), Some(reason.close_code()), reason.text());
         let waits = matches!(
             reason,
-            Reason::Drain | Reason::Lagged | Reason::Memory | Reason::Internal | Reason::Busy
+            Reason::Drain | Reason::Lagged | Reason::Memory | Reason::Internal
         );
         let phase = if waits {
             Phase::Closing

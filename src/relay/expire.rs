@@ -4,7 +4,6 @@ use super::Relay;
 use super::peer::{BLOCKED, PINGED, Phase, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::http::Reply;
 use crate::mark::mark;
 use crate::timers::NEVER;
 use crate::ws;
@@ -76,20 +75,7 @@ impl Relay {
             return self.finish(slot, Reason::Idle, now);
         }
         mark("request_timeout");
-        let Conn::Http(http) = &self.peers[slot as usize].conn else {
-            return;
-        };
-        let reply = http.reply_to_upload().unwrap_or_default();
-        self.refuse(
-            slot,
-            Reason::HeadTimeout,
-            Reply {
-                keep_alive: false,
-                ..reply
-            },
-            None,
-            now,
-        );
+        self.refuse_unfinished(slot, Reason::HeadTimeout, now);
     }
 
     /// Nothing was heard for `ping_interval`, or nothing since a ping for `ping_timeout`.

@@ -32,6 +32,8 @@ impl Relay {
             left -= used.min(left);
             self.act_on_reports(now);
         }
+        let spent = left == 0 || self.queued.len() > WRITES_PER_TURN;
+        self.counters.write_budget_spent += u64::from(spent);
     }
 
     fn act_on_reports(&mut self, now: u64) {
@@ -66,8 +68,17 @@ impl Relay {
         }
     }
 
-    /// A cursor outside its log: ours to mend, and no reason to send a wrong byte.
-    pub fn broken(&mut self, slot: u32) {
+    /// Something of ours went wrong with its input, which the peer is told.
+    pub fn broken_input(&mut self, slot: u32, now: u64) {
+        match self.peer(slot).conn {
+            Conn::Ws(_) => self.close_ws(slot, Reason::Internal, now),
+            Conn::Http(_) => self.refuse_unfinished(slot, Reason::Internal, now),
+        }
+    }
+
+    /// A cursor outside its log: ours to mend, and no reason to send a wrong byte. Where frames
+    /// begin is not known any more, so nothing can be said.
+    fn broken(&mut self, slot: u32) {
         self.counters.refuse(Reason::Internal);
         self.doom_with_reset(slot, Reason::Internal);
     }

@@ -46,11 +46,10 @@ impl Relay {
             } else if let WsEvent::Close(code) = event {
                 self.answer_close(slot, code, now);
             }
-            if self.peers[slot as usize].phase != Phase::Open && at < data.len() {
-                // On its way out: a closing peer is decoded on, any other discarded.
-                if self.peers[slot as usize].phase != Phase::Closing {
-                    return (at, true);
-                }
+            let phase = self.peers[slot as usize].phase;
+            if phase != Phase::Open && phase != Phase::Closing {
+                // On its way out: what follows is discarded by the caller.
+                return (at, true);
             }
         }
     }

@@ -58,28 +58,13 @@ impl Relay {
         let gathers = peer.phase == Phase::Open && peer.conn.memory() > peer.counted / 2;
         match &peer.conn {
             Conn::Ws(_) if gathers => self.close_ws(slot, Reason::Memory, now),
-            Conn::Http(http) if gathers => {
-                let reply = http.reply_to_upload().unwrap_or_default();
-                self.give_up_upload(slot);
-                self.refuse(
-                    slot,
-                    Reason::Memory,
-                    crate::http::Reply {
-                        keep_alive: false,
-                        ..reply
-                    },
-                    None,
-                    now,
-                );
+            Conn::Http(_) if gathers => {
+                if !self.give_up_held(slot, Reason::Memory, now) {
+                    self.refuse_unfinished(slot, Reason::Memory, now);
+                }
             }
             _ => self.doom_with_reset(slot, Reason::Memory),
         }
         self.recount(slot);
-    }
-
-    fn give_up_upload(&mut self, slot: u32) {
-        if let Conn::Http(http) = &mut self.peer(slot).conn {
-            http.forget();
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -9,11 +10,14 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Relay;
 use crate::close::Reason;
 use crate::counters::{Counters, TURN_BUCKETS_US};
+use crate::limits::Limits;
 
 /// What a scrape sees.
 #[derive(Debug)]
 struct Snapshot {
     counters: Counters,
+    pauses: u64,
+    limits: Vec<(&'static str, u64)>,
     gauges: Vec<(&'static str, &'static str, u64)>,
 }
 
@@ -45,6 +49,8 @@ impl Relay {
         let mut registry = Registry::with_prefix("longwave");
         registry.register_collector(Box::new(Snapshot {
             counters: self.counters.clone(),
+            pauses: self.hub.pauses(),
+            limits: bounds(&self.settings.limits),
             gauges,
         }));
         let mut text = String::new();
@@ -60,7 +66,7 @@ impl Collector for Snapshot {
             let gauge = ConstGauge::new(value as i64);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        for (name, help, value) in totals(&self.counters) {
+        for (name, help, value) in totals(&self.counters, self.pauses) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(
                 name,
@@ -68,6 +74,12 @@ impl Collector for Snapshot {
                 None,
                 counter.metric_type(),
             )?)?;
+        }
+        let kind = MetricType::Gauge;
+        let mut family = encoder.encode_descriptor("bound", "Configured bounds", None, kind)?;
+        for &(name, value) in &self.limits {
+            let gauge = ConstGauge::new(value as i64);
+            gauge.encode(family.encode_family(&[("name", name)])?)?;
         }
         by_reason(
             &mut encoder,
@@ -85,7 +97,25 @@ impl Collector for Snapshot {
     }
 }
 
-fn totals(c: &Counters) -> [(&'static str, &'static str, u64); 11] {
+/// The bounds that something is counted against.
+fn bounds(l: &Limits) -> Vec<(&'static str, u64)> {
+    let bounds = [
+        ("head_bytes_max", l.head_bytes_max),
+        ("message_bytes_max", l.message_bytes_max),
+        ("connections_max", l.connections_max),
+        ("connections_per_address_max", l.connections_per_address_max),
+        ("channels_max", l.channels_max),
+        ("lag_bytes_max", l.lag_bytes_max),
+        ("unflushed_bytes_max", l.unflushed_bytes_max),
+        ("send_buffer", l.send_buffer_bytes),
+        ("memory_bytes_max", l.memory_bytes_max),
+        ("mailbox_messages_max", l.mailbox_messages_max),
+        ("mailbox_bytes_max", l.mailbox_bytes_max),
+    ];
+    bounds.map(|(name, value)| (name, value as u64)).to_vec()
+}
+
+fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 14] {
     let lagged = c.closed[Reason::Lagged as usize];
     [
         ("accepted", "Connections accepted", c.accepted),
@@ -111,7 +141,22 @@ fn totals(c: &Counters) -> [(&'static str, &'static str, u64); 11] {
         (
             "publisher_pauses",
             "Times a channel's publishers were paused",
-            c.pauses,
+            pauses,
+        ),
+        (
+            "read_budget_spent",
+            "Turns in which a connection had more to read than its part",
+            c.read_budget_spent,
+        ),
+        (
+            "write_budget_spent",
+            "Turns in which more subscribers waited than one turn writes to",
+            c.write_budget_spent,
+        ),
+        (
+            "accept_budget_spent",
+            "Turns in which more connections waited than one turn accepts",
+            c.accept_budget_spent,
         ),
         (
             "mailbox_full",
@@ -132,7 +177,7 @@ fn by_reason(
     help: &str,
     counts: &[u64; Reason::COUNT],
 ) -> std::fmt::Result {
-    let kind = prometheus_client::metrics::MetricType::Counter;
+    let kind = MetricType::Counter;
     let mut family = encoder.encode_descriptor(name, help, None, kind)?;
     for reason in Reason::ALL {
         let count = ConstCounter::new(counts[*reason as usize]);
@@ -143,15 +188,38 @@ fn by_reason(
 
 /// The turn durations as a histogram in seconds.
 fn turns(encoder: &mut DescriptorEncoder<'_>, c: &Counters) -> std::fmt::Result {
-    let kind = prometheus_client::metrics::MetricType::Histogram;
+    let kind = MetricType::Histogram;
     let unit = Unit::Seconds;
     let help = "Duration of a turn of the loop, waiting excluded";
     let mut histogram = encoder.encode_descriptor("turn_duration", help, Some(&unit), kind)?;
     let bounds = TURN_BUCKETS_US
         .iter()
         .map(|&us| us as f64 / 1e6)
-        .chain([f64::MAX]);
+        .chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(c.turns).collect();
     let count = c.turns.iter().sum();
     histogram.encode_histogram::<NoLabelSet>(c.turn_us as f64 / 1e6, count, &buckets, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histogram_ends_without_bound_and_counts_every_turn() {
+        let mut relay = Relay::new(crate::settings::Settings::default());
+        for us in [1, 100, 5_000_000] {
+            relay.counters_mut().turn(us);
+        }
+        let text = relay.metrics();
+        for line in [
+            "longwave_turn_duration_seconds_bucket{le=\"+Inf\"} 3",
+            "longwave_turn_duration_seconds_count 3",
+            "longwave_turn_duration_seconds_bucket{le=\"0.0001\"} 2",
+            "longwave_bound{name=\"message_bytes_max\"} 1048576",
+            "longwave_closed_total{reason=\"lagged\"} 0",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line}\n{text}");
+        }
+    }
 }

@@ -209,11 +209,6 @@ impl Relay {
         &mut self.counters
     }
 
-    /// What the relay was told at start.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// The slots that want to be read although no event says so. The caller reads each once.
     pub fn take_ready(&mut self, into: &mut Vec<u32>) {
         into.append(&mut self.ready);

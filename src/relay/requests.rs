@@ -4,7 +4,7 @@ use super::Relay;
 use super::peer::Phase;
 use crate::close::Reason;
 use crate::conn::{Conn, HttpEvent};
-use crate::http::{self, Answer, BodyKind, Reply};
+use crate::http::{self, Answer, BodyKind, Reply, Request};
 use crate::limits::HEADERS_MAX;
 
 /// Methods that a channel knows, for `Allow`.
@@ -23,17 +23,7 @@ impl Relay {
         };
         match http.next(data, head_bytes_max, message_bytes_max) {
             Err(reason) => {
-                let reply = http.reply_to_upload().unwrap_or_default();
-                self.refuse(
-                    slot,
-                    reason,
-                    Reply {
-                        keep_alive: false,
-                        ..reply
-                    },
-                    None,
-                    now,
-                );
+                self.refuse_unfinished(slot, reason, now);
                 (0, true)
             }
             Ok((used, None)) => (used, false),
@@ -55,18 +45,20 @@ impl Relay {
             Ok(request) => request,
             Err(reason) => return self.refuse(slot, reason, Reply::default(), None, now),
         };
-        let Err(reason) = self.route(slot, &request, now) else {
-            return;
-        };
         let reply = request.reply();
         // A body that nobody takes would be read as the next request.
         let keep_alive = reply.keep_alive && request.body == BodyKind::None;
-        let reply = Reply {
+        let refusal = Reply {
             keep_alive,
             ..reply
         };
-        match reason {
-            Reason::BadMethod => {
+        let origin = match self.check_origin(&request) {
+            Ok(origin) => origin,
+            Err(reason) => return self.refuse(slot, reason, refusal, None, now),
+        };
+        match self.route(slot, &request, origin, now) {
+            Ok(()) => {}
+            Err(Reason::BadMethod) => {
                 let channel =
                     request.path.starts_with("/channels/") && !request.path.ends_with("/info");
                 let methods = if channel {
@@ -74,14 +66,22 @@ impl Relay {
                 } else {
                     OTHER_METHODS
                 };
-                self.refuse_with(slot, reason, reply, &[("Allow", methods)], now);
+                let also = [("Allow", methods)];
+                self.refuse_with(slot, Reason::BadMethod, refusal, origin, &also, now);
             }
-            Reason::BadOrigin => self.refuse(slot, reason, reply, None, now),
-            _ => {
-                let origin = request.header("origin").map(String::from_utf8_lossy);
-                self.refuse(slot, reason, reply, origin.as_deref(), now);
-            }
+            Err(reason) => self.refuse(slot, reason, refusal, origin, now),
         }
+    }
+
+    /// The request's origin, if it has one and it is let in.
+    fn check_origin<'b>(&self, request: &Request<'_, 'b>) -> Result<Option<&'b str>, Reason> {
+        let Some(origin) = request.header_once("origin")? else {
+            return Ok(None);
+        };
+        if !self.settings.origins.allow(origin) {
+            return Err(Reason::BadOrigin);
+        }
+        Ok(std::str::from_utf8(origin).ok())
     }
 
     /// A further request has begun: from now on its deadline counts, not that of the pause.
@@ -106,13 +106,7 @@ impl Relay {
         origin: Option<&str>,
         now: u64,
     ) {
-        match origin {
-            Some(origin) => {
-                let also = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")];
-                self.refuse_with(slot, reason, reply, &also, now);
-            }
-            None => self.refuse_with(slot, reason, reply, &[], now),
-        }
+        self.refuse_with(slot, reason, reply, origin, &[], now);
     }
 
     fn refuse_with(
@@ -120,6 +114,7 @@ impl Relay {
         slot: u32,
         reason: Reason,
         reply: Reply,
+        origin: Option<&str>,
         also: &[(&str, &str)],
         now: u64,
     ) {
@@ -129,8 +124,26 @@ impl Relay {
             keep_alive,
             ..reply
         };
-        let stays = http::refusal(reason, reply, also, self.peer(slot).out_tail());
+        let mut headers = also.to_vec();
+        if let Some(origin) = origin {
+            headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]);
+        }
+        let stays = http::refusal(reason, reply, &headers, self.peer(slot).out_tail());
         self.answered(slot, stays, reason, now);
+    }
+
+    /// Refuses the message that is coming in, or what would have been a request, and ends the
+    /// connection.
+    pub(super) fn refuse_unfinished(&mut self, slot: u32, reason: Reason, now: u64) {
+        let Conn::Http(http) = &mut self.peer(slot).conn else {
+            return;
+        };
+        let (reply, origin) = http.give_up().unwrap_or_default();
+        let reply = Reply {
+            keep_alive: false,
+            ..reply
+        };
+        self.refuse(slot, reason, reply, origin.as_deref(), now);
     }
 
     /// Answers a request. `origin`: the origin to be let read it.

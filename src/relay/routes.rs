@@ -12,18 +12,14 @@ use crate::ws;
 const PAGE: &[u8] = include_bytes!("../page/index.html");
 
 impl Relay {
-    /// Does what the request asks for. An error is answered by the caller.
+    /// Does what the request asks for. `origin` was let in. An error is answered by the caller.
     pub(super) fn route(
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
+        origin: Option<&str>,
         now: u64,
     ) -> Result<(), Reason> {
-        let origin = request.header_once("origin")?;
-        if origin.is_some_and(|o| !self.settings.origins.allow(o)) {
-            return Err(Reason::BadOrigin);
-        }
-        let origin = origin.and_then(|o| std::str::from_utf8(o).ok());
         match request.path {
             "/" if !self.settings.no_page => {
                 let headers = [
@@ -95,7 +91,6 @@ impl Relay {
     ) -> Result<(), Reason> {
         if let Some(segment) = rest.strip_suffix("/info") {
             let name = http::channel_name(segment)?;
-            self.authorize(request)?;
             let text = format!("{{\"subscribers\":{}}}\n", self.hub.subscribers(&name));
             let headers = [("Cache-Control", "no-store")];
             let info = Answer {
@@ -141,6 +136,9 @@ impl Relay {
         origin: Option<&str>,
         now: u64,
     ) -> Result<(), Reason> {
+        if ws::handshake::is_upgrade(request.headers) {
+            return Err(Reason::BadUpgrade);
+        }
         self.authorize(request)?;
         if self.drain.is_some() {
             return Err(Reason::Drain);

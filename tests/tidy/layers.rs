@@ -16,7 +16,7 @@ pub const LAYERS: &[&[&str]] = &[
     &["relay"],
     &["net", "link"],
     &["server"],
-    &["config", "embed", "workers", "main"],
+    &["config", "embed", "main"],
 ];
 
 /// Pairs that must not know each other although the numbers would allow it: wire formats are
