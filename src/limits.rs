@@ -56,6 +56,20 @@ pub const POOL_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments given to one vectored send.
 pub const SLICES_MAX: usize = 16;
 
+/// Connections that may wait to be accepted; the kernel takes `somaxconn` if that is less.
+pub const BACKLOG: i32 = 4096;
+/// What a waiting message counts for at least: a tiny one holds that much memory.
+pub const MESSAGE_BYTES_LEAST: u64 = 32;
+/// Messages of at least this many bytes, once gathered, become a segment of their own; smaller
+/// ones are copied, so that they lie next to each other.
+pub const ADOPT_BYTES_MIN: usize = 64 * 1024;
+/// While stopping: how often those that are not finished yet are looked at, in milliseconds.
+pub const DRAIN_LOOK_MS: u64 = 20;
+/// Turns in a row that deadlines may wait for input that came before them.
+pub const EXPIRE_SKIPS_MAX: u32 = 256;
+/// A wait that took so much longer than asked was a stall.
+pub const STALL_MS_LEAST: u64 = 500;
+
 /// The bounds a person may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -4,20 +4,14 @@
 use tracing::{info, warn};
 
 use crate::limits::{
-    ACCEPT_RETRY_MS, ACCEPTS_PER_TURN, EVENTS_PER_TURN, INBOX_PER_TURN, READ_BYTES_PER_TURN,
-    SCRATCH_BYTES,
+    ACCEPT_RETRY_MS, ACCEPTS_PER_TURN, EVENTS_PER_TURN, EXPIRE_SKIPS_MAX, INBOX_PER_TURN,
+    READ_BYTES_PER_TURN, SCRATCH_BYTES, STALL_MS_LEAST,
 };
 use crate::link::{Handle, Inbox};
 use crate::mark::{mark, planted};
 use crate::net::{Accept, Event, Net, Recv};
 use crate::relay::{Relay, Room, Stop};
 use crate::settings::Settings;
-
-/// Turns in a row that deadlines may wait for input that came before them.
-const EXPIRE_SKIPS_MAX: u32 = 256;
-
-/// A wait that took so much longer than asked was a stall.
-const STALL_MS_LEAST: u64 = 500;
 
 /// One reactor.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::pool::{Pool, Segment, class_of};
-use crate::limits::SLICES_MAX;
+use crate::limits::{MESSAGE_BYTES_LEAST, SLICES_MAX};
 
 /// Room for so many runs stays with an empty log and is not counted.
 const RUNS_KEPT: usize = 16;
@@ -70,9 +70,9 @@ impl Log {
         self.segments.len()
     }
 
-    /// Whether the messages held weigh more than so many bytes, each at 32 bytes or more.
+    /// Whether the messages held weigh more than so many bytes, counted at the least they count for.
     pub fn is_heavier_than(&self, bytes: u64) -> bool {
-        self.messages * 32 > bytes
+        self.messages * MESSAGE_BYTES_LEAST > bytes
     }
 
     /// Has the pool count the memory of `runs` as it is now.

@@ -3,12 +3,9 @@
 use super::{Hub, Place};
 use crate::buf::Gather;
 use crate::close::Reason;
+use crate::limits::ADOPT_BYTES_MIN;
 use crate::mark::{mark, planted};
 use crate::ws::{self, Kind};
-
-/// Messages of at least this many bytes, once gathered, become a segment of their own; smaller
-/// ones are copied, so that they lie next to each other.
-const ADOPT_BYTES_MIN: usize = 64 * 1024;
 
 /// The payload of a message, as it came.
 #[derive(Debug)]

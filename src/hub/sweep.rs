@@ -4,12 +4,9 @@ use super::channel::{Channel, Member, Slowest};
 use super::{Hub, Place};
 use crate::buf::{Log, Slices};
 use crate::counters::Counters;
-use crate::limits::SEND_BYTES_PER_TURN;
+use crate::limits::{MESSAGE_BYTES_LEAST, SEND_BYTES_PER_TURN};
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Token, Wire};
-
-/// What a waiting message counts for at least: a tiny one holds that much memory.
-const MESSAGE_BYTES_LEAST: u64 = 32;
 
 /// How far a member came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

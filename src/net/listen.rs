@@ -9,10 +9,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use crate::limits::BACKLOG;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-
-/// Connections that may wait to be accepted; the kernel takes `somaxconn` if that is less.
-const BACKLOG: i32 = 4096;
 
 /// Options of connections.
 #[derive(Debug, Clone, Copy)]

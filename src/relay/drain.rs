@@ -4,9 +4,7 @@ use super::Relay;
 use super::peer::Phase;
 use crate::close::Reason;
 use crate::conn::Conn;
-
-/// How often those that are not finished yet are looked at.
-const LOOK_MS: u64 = 20;
+use crate::limits::DRAIN_LOOK_MS;
 
 /// A stop under way.
 #[derive(Debug)]
@@ -44,7 +42,7 @@ impl Relay {
         if now < drain.next_look_ms {
             return;
         }
-        drain.next_look_ms = now + LOOK_MS;
+        drain.next_look_ms = now + DRAIN_LOOK_MS;
         for slot in 0..self.peers.capacity() as u32 {
             if self.peers.contains(slot as usize) {
                 self.drain_peer_now(slot, now);
