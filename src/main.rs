@@ -71,6 +71,11 @@ fn announce(config: &Config, server: &Server) {
     for address in server.addresses() {
         tracing::info!("listening on http://{address}/");
     }
+    if cfg!(feature = "sim") {
+        tracing::warn!(
+            "built with the simulation's small bounds, as --workspace does: for tests only"
+        );
+    }
     let (connections, descriptors) = server.connections_max();
     let configured = config.settings.limits.connections_max;
     match descriptors {
