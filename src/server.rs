@@ -27,6 +27,8 @@ pub struct Server<N: Net> {
     backlog: Vec<bool>,
     /// Accepting failed for want of descriptors: not before then.
     accept_retry_ms: Option<u64>,
+    /// It was logged that descriptors ran out, and nobody has stopped waiting since.
+    exhausted: bool,
     /// The mailbox has more than was taken.
     more_letters: bool,
     /// When it was last looked at, not everything was taken.
@@ -56,6 +58,7 @@ impl<N: Net> Server<N> {
             finished: Vec::new(),
             backlog,
             accept_retry_ms: None,
+            exhausted: false,
             more_letters: true,
             letters_left: false,
             stop: None,
@@ -206,10 +209,13 @@ impl<N: Net> Server<N> {
                 self.relay.accepted(address, self.now_ms);
             }
             Accept::Aborted => {}
-            Accept::Drained => self.backlog[listener] = false,
+            Accept::Drained => {
+                self.backlog[listener] = false;
+                self.exhausted = false;
+            }
             Accept::Exhausted => {
                 mark("emfile");
-                if !retried {
+                if !std::mem::replace(&mut self.exhausted, true) {
                     warn!("out of descriptors: accepting waits");
                 }
                 self.relay.counters_mut().accept_exhausted += 1;
