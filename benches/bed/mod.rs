@@ -89,7 +89,7 @@ impl Bed {
 }
 
 /// A masked text frame, as a client sends it.
-fn masked(len: usize) -> Vec<u8> {
+pub fn masked(len: usize) -> Vec<u8> {
     let mut frame = vec![0x81];
     match len {
         0..126 => frame.push(0x80 | len as u8),
