@@ -1,0 +1,72 @@
+//! Whether the client kept up with its own plan.
+
+use serde::Serialize;
+
+use crate::pace::Lateness;
+
+/// Above this share of one core the client counts as saturated.
+pub const OWN_CPU_SHARE_MAX: f64 = 0.95;
+/// Above this share of late sends too.
+pub const LATE_SHARE_MAX: f64 = 0.01;
+/// Whether the client kept up with its own plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Client {
+    /// CPU as a share of one core.
+    pub cpu_share: f64,
+    /// Sends looked at (open loop).
+    pub sends: u64,
+    /// The share of them that was late.
+    pub late_share: f64,
+    /// The latest, microseconds.
+    pub late_max_us: f64,
+    /// Messages that were due and never sent, because the server took no more.
+    pub unsent: u64,
+    /// Why the figures mean nothing; empty when they do mean something.
+    pub invalid: Vec<String>,
+}
+
+impl Client {
+    /// Judges the client.
+    pub fn new(cpu_share: f64, lateness: &Lateness, unsent: u64) -> Client {
+        let mut invalid = Vec::new();
+        if cpu_share > OWN_CPU_SHARE_MAX {
+            invalid.push(format!(
+                "the client used {:.0} % of a core",
+                cpu_share * 100.0
+            ));
+        }
+        if lateness.share() > LATE_SHARE_MAX {
+            invalid.push(format!(
+                "{:.1} % of sends were over {} ms late",
+                lateness.share() * 100.0,
+                lateness.threshold_ns as f64 / 1e6
+            ));
+        }
+        Client {
+            cpu_share,
+            sends: lateness.sends,
+            late_share: lateness.share(),
+            late_max_us: lateness.max_ns as f64 / 1e3,
+            unsent,
+            invalid,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_is_judged_by_its_cpu_and_its_late_sends() {
+        let lateness = |late| Lateness {
+            threshold_ns: 10,
+            sends: 1000,
+            late,
+            max_ns: 0,
+        };
+        assert!(Client::new(0.95, &lateness(10), 0).invalid.is_empty());
+        assert_eq!(Client::new(0.96, &lateness(10), 0).invalid.len(), 1);
+        assert_eq!(Client::new(0.96, &lateness(11), 0).invalid.len(), 2);
+    }
+}

@@ -1,0 +1,91 @@
+//! What the server spent.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::target::Sample;
+
+/// What the server spent.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cost {
+    /// CPU over all deliveries, user and kernel, microseconds.
+    pub user_us: f64,
+    #[allow(missing_docs)]
+    pub system_us: f64,
+    /// The same for one delivery.
+    pub cpu_per_delivery_us: f64,
+    /// Resident memory before the first connection, after the last, and at the end, bytes.
+    pub rss_before: u64,
+    #[allow(missing_docs)]
+    pub rss_connected: u64,
+    #[allow(missing_docs)]
+    pub rss_end: u64,
+    /// What it grew by while connecting, for each connection, bytes.
+    pub rss_per_connection: f64,
+}
+
+impl Cost {
+    /// From samples before connecting, after it, at the start and at the end of the measured time.
+    pub fn new(samples: [Sample; 4], connections: u64, deliveries: u64) -> Cost {
+        let [before, connected, start, end] = samples;
+        let (user, system) = end.cpu_since(&start);
+        let grown = connected.rss_bytes as f64 - before.rss_bytes as f64;
+        Cost {
+            user_us: user as f64 / 1e3,
+            system_us: system as f64 / 1e3,
+            cpu_per_delivery_us: (user + system) as f64 / 1e3 / deliveries.max(1) as f64,
+            rss_before: before.rss_bytes,
+            rss_connected: connected.rss_bytes,
+            rss_end: end.rss_bytes,
+            rss_per_connection: grown / connections.max(1) as f64,
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kib = |bytes: u64| bytes / 1024;
+        writeln!(
+            f,
+            "  server CPU      {:.3} µs per delivery ({:.2} s user, {:.2} s system)",
+            self.cpu_per_delivery_us,
+            self.user_us / 1e6,
+            self.system_us / 1e6
+        )?;
+        writeln!(
+            f,
+            "  server memory   {} KiB before, {} KiB connected ({:.0} bytes a connection), {} KiB at the end",
+            kib(self.rss_before),
+            kib(self.rss_connected),
+            self.rss_per_connection,
+            kib(self.rss_end)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cost_is_the_cpu_of_the_measured_span_and_the_memory_of_connecting() {
+        let sample = |user_us: u64, system_us: u64, rss_bytes| Sample {
+            user_ns: user_us * 1000,
+            system_ns: system_us * 1000,
+            rss_bytes,
+        };
+        let samples = [
+            sample(0, 0, 1_000_000),
+            sample(50, 50, 1_020_000),
+            sample(100, 200, 1_020_000),
+            sample(400, 900, 1_100_000),
+        ];
+        let cost = Cost::new(samples, 100, 500);
+        assert_eq!((cost.user_us, cost.system_us), (300.0, 700.0));
+        assert_eq!(
+            (cost.cpu_per_delivery_us, cost.rss_per_connection),
+            (2.0, 200.0)
+        );
+    }
+}
