@@ -8,6 +8,7 @@
 //! | `pace`, `latency` | when to send; how long it took |
 //! | `target` | what the server spends: `/proc/PID` |
 //! | `drive` | the phases of a run |
+//! | `stats` | what many short rounds say together |
 //! | `scenario` | one file per scenario |
 //! | `baseline` | a bare server to compare with |
 //! | `cli`, `report`, `progress` | what goes in, what comes out |
@@ -26,5 +27,6 @@ pub mod random;
 pub mod reactor;
 pub mod report;
 pub mod scenario;
+pub mod stats;
 pub mod storm;
 pub mod target;

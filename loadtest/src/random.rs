@@ -24,6 +24,11 @@ impl Random {
         mix(self.0)
     }
 
+    /// A number below `n`, which is above 0; even to one part in 2⁶⁴ / n.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.next_u64()) * n as u128) >> 64) as usize
+    }
+
     /// A masking key (RFC 6455 5.3).
     pub fn key(&mut self) -> [u8; 4] {
         (self.next_u64() as u32).to_ne_bytes()
