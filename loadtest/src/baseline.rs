@@ -6,17 +6,29 @@
 //! connection gets one `send` of them all. Edge-triggered, registered once, one scratch buffer.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 
+use clap::Args;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use crate::cli::Baseline;
 use crate::codec::{self, Opcode};
 use crate::{handshake, target};
 
 const SCRATCH_BYTES: usize = 256 * 1024;
 const LISTENER: Token = Token(usize::MAX);
+
+/// Options of `baseline`.
+#[derive(Debug, Clone, Args)]
+pub struct Baseline {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Send what one turn brought in one piece, rather than message by message
+    #[arg(long)]
+    pub coalesce: bool,
+}
 
 /// Serves until it is killed.
 ///

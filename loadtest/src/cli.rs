@@ -1,12 +1,16 @@
-//! The command line: what each option means, and which values it takes.
+//! The command line: the list of scenarios, the options they share, and how values are read.
+//! What belongs to one scenario is in its file.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::baseline::Baseline;
 use crate::payload::HEADER_BYTES;
+use crate::scenario::echo::Echo;
+use crate::scenario::fanout::Fanout;
+use crate::scenario::idle::Idle;
 
 /// Drives any WebSocket server and proves what it delivered.
 ///
@@ -91,68 +95,6 @@ pub struct Sending {
     pub allow_saturated: bool,
 }
 
-/// `fanout`
-#[derive(Debug, Clone, Args)]
-pub struct Fanout {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: Common,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub sending: Sending,
-    /// Connections that only listen
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    pub subscribers: u32,
-    /// Connections that publish, and get what the other publishers send
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub publishers: u32,
-    /// The server sends publishers their own messages too
-    #[arg(long)]
-    pub own: bool,
-}
-
-/// `echo`
-#[derive(Debug, Clone, Args)]
-pub struct Echo {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: Common,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub sending: Sending,
-    /// Connections
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    pub connections: u32,
-}
-
-/// `idle`
-#[derive(Debug, Clone, Args)]
-pub struct Idle {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: Common,
-    /// Connections
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..))]
-    pub connections: u32,
-    /// Open so many, then look at the server's memory
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub step: u32,
-    /// Hold all of them open for this long
-    #[arg(long, default_value = "5s", value_parser = duration)]
-    pub hold: Duration,
-}
-
-/// `baseline`
-#[derive(Debug, Clone, Args)]
-pub struct Baseline {
-    /// Where to listen; port 0 lets the system choose
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
-    /// Send what one turn brought in one piece, rather than message by message
-    #[arg(long)]
-    pub coalesce: bool,
-}
-
 impl Sending {
     /// Refuses combinations that contradict each other.
     ///
@@ -173,7 +115,10 @@ impl Sending {
 }
 
 /// A time: a number with `us`, `ms`, `s` or `m`.
-fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What was expected instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
     let found = units
         .iter()
@@ -189,7 +134,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A size: plain bytes, or a number with `KiB` or `MiB`.
-fn message_size(text: &str) -> Result<usize, String> {
+///
+/// # Errors
+/// What was expected instead.
+pub fn message_size(text: &str) -> Result<usize, String> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("", 1)];
     let found = units
         .iter()
@@ -206,7 +154,11 @@ fn message_size(text: &str) -> Result<usize, String> {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Messages a second.
+///
+/// # Errors
+/// What was expected instead.
+pub fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (0.0..=1e7).contains(&rate) => Ok(rate),
         _ => Err("expected messages a second, 0 to 10000000".to_owned()),

@@ -1,7 +1,9 @@
 //! `echo`: every connection gets its own messages back, each once and in order.
 
+use clap::Args;
+
 use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
-use crate::cli::Echo;
+use crate::cli::{Common, Sending};
 use crate::drive::{Clock, Load, Span, Stage, drive};
 use crate::latency::Latency;
 use crate::pace::Lateness;
@@ -9,6 +11,20 @@ use crate::payload::Maker;
 use crate::proof::{Echoes, Faults, Seen};
 use crate::reactor::Reactor;
 use crate::report::{Latencies, Report};
+
+/// Options of `echo`.
+#[derive(Debug, Clone, Args)]
+pub struct Echo {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: Sending,
+    /// Connections
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections: u32,
+}
 
 /// Runs it.
 ///

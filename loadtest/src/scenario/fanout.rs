@@ -3,8 +3,10 @@
 //! Subscribers are connections 0 to S − 1, publishers S to S + P − 1. Each message must come once
 //! to every subscriber and to every *other* publisher (`--own`: to its own too), in one order.
 
+use clap::Args;
+
 use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
-use crate::cli::Fanout;
+use crate::cli::{Common, Sending};
 use crate::drive::{Clock, Load, Span, Stage, drive};
 use crate::latency::{Latency, Spread};
 use crate::pace::Lateness;
@@ -12,6 +14,26 @@ use crate::payload::Maker;
 use crate::proof::{Faults, Ledger, Seen};
 use crate::reactor::Reactor;
 use crate::report::{Latencies, Report};
+
+/// Options of `fanout`.
+#[derive(Debug, Clone, Args)]
+pub struct Fanout {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: Sending,
+    /// Connections that only listen
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub subscribers: u32,
+    /// Connections that publish, and get what the other publishers send
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub publishers: u32,
+    /// The server sends publishers their own messages too
+    #[arg(long)]
+    pub own: bool,
+}
 
 /// Runs it.
 ///

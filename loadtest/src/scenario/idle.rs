@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use serde::Serialize;
 
-use crate::cli::Idle;
+use crate::cli::{Common, duration};
 use crate::drive::{Clock, Load, Stage};
 use crate::latency::Spread;
 use crate::payload::{HEADER_BYTES, Maker};
@@ -15,6 +16,23 @@ use crate::report::{Outcome, Verdict};
 
 /// After each step, before the server's memory is read.
 const SETTLE: Duration = Duration::from_millis(300);
+
+/// Options of `idle`.
+#[derive(Debug, Clone, Args)]
+pub struct Idle {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// Connections
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..))]
+    pub connections: u32,
+    /// Open so many, then look at the server's memory
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub step: u32,
+    /// Hold all of them open for this long
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub hold: Duration,
+}
 
 /// The server's memory with so many connections.
 #[derive(Debug, Clone, Copy, Serialize)]
