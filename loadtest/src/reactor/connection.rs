@@ -6,7 +6,7 @@ use std::time::Instant;
 use mio::event::Event as Readiness;
 use mio::net::TcpStream;
 
-use super::{Ended, Shared, Sink};
+use super::{Ended, Opened, Shared, Sink};
 use crate::codec::{self, Decoder, Event, Opcode};
 use crate::handshake;
 
@@ -31,6 +31,12 @@ pub struct Connection {
     out: Vec<u8>,
     /// How much of `out` the system has taken.
     taken: usize,
+    /// When it was begun, and when the TCP connection was there.
+    times: [Instant; 2],
+    /// How many bytes may still be read; `None`: all there is.
+    allowed: Option<usize>,
+    /// We said goodbye: the end of the stream is no surprise.
+    leaving: bool,
 }
 
 impl Connection {
@@ -41,7 +47,15 @@ impl Connection {
             decoder: Decoder::default(),
             out: request.into_bytes(),
             taken: 0,
+            times: [Instant::now(); 2],
+            allowed: None,
+            leaving: false,
         }
+    }
+
+    /// Sets how many more bytes may be read.
+    pub fn allow(&mut self, bytes: Option<usize>) {
+        self.allowed = bytes;
     }
 
     pub fn ready(
@@ -74,6 +88,7 @@ impl Connection {
         };
         match error {
             None => {
+                self.times[1] = Instant::now();
                 if let State::Connecting(key) = &mut self.state {
                     self.state = State::Shaking(std::mem::take(key), Vec::new());
                 }
@@ -95,11 +110,18 @@ impl Connection {
             let Some(socket) = &mut self.socket else {
                 return;
             };
-            let ended = match socket.read(&mut shared.scratch) {
+            let room = shared.scratch.len();
+            let room = self.allowed.map_or(room, |bytes| bytes.min(room));
+            if room == 0 {
+                return;
+            }
+            let ended = match socket.read(&mut shared.scratch[..room]) {
+                Ok(0) if self.leaving => Ended::Left,
                 Ok(0) => Ended::Cut("end of stream".to_owned()),
                 Ok(n) => {
+                    self.allowed = self.allowed.map(|bytes| bytes - n);
                     self.take(id, n, shared, sink);
-                    if n < shared.scratch.len() && !ending {
+                    if n < room && !ending {
                         return;
                     }
                     continue;
@@ -152,6 +174,11 @@ impl Connection {
         let rest = answer.split_off(head);
         self.state = State::Open;
         shared.open += 1;
+        shared.opened.push(Opened {
+            id,
+            connect: self.times[1] - self.times[0],
+            handshake: at.saturating_duration_since(self.times[1]),
+        });
         self.frames(id, &rest, at, shared, sink)
     }
 
@@ -171,6 +198,9 @@ impl Connection {
             Event::Pong(_) => {}
             Event::Close(code, reason) => closed = Some(Ended::Closed(code, reason.to_owned())),
         });
+        if self.leaving && matches!(closed, Some(Ended::Closed(1000 | 1005, _))) {
+            closed = Some(Ended::Left);
+        }
         fed.map_err(Ended::Violation)?;
         closed.map_or(Ok(()), Err)
     }
@@ -216,11 +246,26 @@ impl Connection {
         }
     }
 
+    /// Says goodbye (1000) and reads on until the server has said it too.
+    pub fn leave(&mut self, id: usize, shared: &mut Shared) {
+        if self.leaving || !matches!(self.state, State::Open) {
+            return;
+        }
+        self.queue(Opcode::Close, &1000u16.to_be_bytes(), shared.random.key());
+        self.leaving = true;
+        self.flush(id, shared);
+    }
+
+    /// Goes without a word: the socket is closed, what it had not read is lost.
+    pub fn vanish(&mut self, id: usize, shared: &mut Shared) {
+        self.end(id, Ended::Left, shared);
+    }
+
     fn end(&mut self, id: usize, ended: Ended, shared: &mut Shared) {
         if self.socket.is_none() {
             return;
         }
-        if let Ended::Closed(code, _) = &ended {
+        if let (Ended::Closed(code, _), false) = (&ended, self.leaving) {
             let reply = code.to_be_bytes();
             let payload: &[u8] = if *code == 0 { &[] } else { &reply };
             codec::encode(&mut self.out, Opcode::Close, payload, shared.random.key());

@@ -45,6 +45,19 @@ pub enum Ended {
     Cut(String),
     /// The server broke RFC 6455.
     Violation(Violation),
+    /// We left, and it went as it should.
+    Left,
+}
+
+/// One connection whose handshake is done, and how long that took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// Which connection.
+    pub id: usize,
+    /// From the first SYN to the TCP connection.
+    pub connect: Duration,
+    /// From there to the whole answer of the handshake.
+    pub handshake: Duration,
 }
 
 impl fmt::Display for Ended {
@@ -55,6 +68,7 @@ impl fmt::Display for Ended {
             Ended::Closed(code, reason) => write!(f, "closed by the server: {code} {reason}"),
             Ended::Cut(why) => write!(f, "cut without a close frame: {why}"),
             Ended::Violation(v) => write!(f, "protocol violation: {v}"),
+            Ended::Left => write!(f, "left"),
         }
     }
 }
@@ -67,6 +81,7 @@ struct Shared {
     /// Connections that were left still readable: no edge will come for them.
     again: Vec<usize>,
     open: usize,
+    opened: Vec<Opened>,
     ended: Vec<(usize, Ended)>,
 }
 
@@ -107,6 +122,7 @@ impl Reactor {
                 random: Random::new(seed),
                 again: Vec::new(),
                 open: 0,
+                opened: Vec::new(),
                 ended: Vec::new(),
             },
         })
@@ -127,11 +143,24 @@ impl Reactor {
         &self.shared.ended
     }
 
+    /// Which have opened since this was last asked, in that order.
+    pub fn take_opened(&mut self) -> Vec<Opened> {
+        std::mem::take(&mut self.shared.opened)
+    }
+
     /// Begins one more connection.
     ///
     /// # Errors
     /// What the system said; a refused connection may also show later, in [`Reactor::ended`].
     pub fn connect(&mut self) -> io::Result<()> {
+        self.connect_to(&self.url.path.clone())
+    }
+
+    /// Begins one more connection, to another path of the same server.
+    ///
+    /// # Errors
+    /// As [`Reactor::connect`].
+    pub fn connect_to(&mut self, path: &str) -> io::Result<()> {
         let id = self.connections.len();
         let mut socket = mio::net::TcpStream::from_std(self.begin(id)?.into());
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -140,7 +169,11 @@ impl Reactor {
             .register(&mut socket, Token(id), both)?;
         let random = &mut self.shared.random;
         let key = handshake::key([random.next_u64(), random.next_u64()]);
-        let request = handshake::request(&self.url, &key);
+        let url = Url {
+            path: path.to_owned(),
+            ..self.url.clone()
+        };
+        let request = handshake::request(&url, &key);
         self.connections.push(Connection::new(socket, key, request));
         Ok(())
     }
@@ -203,6 +236,24 @@ impl Reactor {
     /// Bytes of a connection's output that the system has not taken yet.
     pub fn waiting_bytes(&self, id: usize) -> usize {
         self.connections[id].waiting_bytes()
+    }
+
+    /// How many more bytes this connection may read: `Some(0)` stalls it, `None` sets it free.
+    pub fn allow(&mut self, id: usize, bytes: Option<usize>) {
+        self.connections[id].allow(bytes);
+        if bytes != Some(0) {
+            self.shared.again.push(id);
+        }
+    }
+
+    /// Leaves: says goodbye (1000), and reads on until the server has said it too.
+    pub fn leave(&mut self, id: usize) {
+        self.connections[id].leave(id, &mut self.shared);
+    }
+
+    /// Leaves without a word.
+    pub fn vanish(&mut self, id: usize) {
+        self.connections[id].vanish(id, &mut self.shared);
     }
 
     /// Says goodbye to the server (1000) and closes everything.

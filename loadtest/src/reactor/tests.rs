@@ -142,3 +142,74 @@ fn waiting_ends_on_time() {
     // The best of many, so that a busy machine does not fail it: whole milliseconds would.
     assert!(best.min().unwrap() < Duration::from_micros(500));
 }
+
+#[test]
+fn a_stalled_connection_reads_what_it_is_allowed_to_and_no_more() {
+    let mut scene = Scene::new();
+    scene.say(b"");
+    scene.turns();
+    scene.reactor.allow(0, Some(0));
+    scene.answer.clear();
+    scene.say(&b"\x82\x02hi".repeat(10));
+    scene.turns();
+    assert!(scene.got.is_empty());
+    scene.reactor.allow(0, Some(6));
+    scene.turns();
+    assert_eq!(scene.got.len(), 1);
+    scene.reactor.allow(0, Some(6));
+    scene.turns();
+    assert_eq!(scene.got.len(), 3);
+    scene.server.shutdown(Shutdown::Write).unwrap();
+    scene.turns();
+    assert!(scene.reactor.ended().is_empty());
+    scene.reactor.allow(0, None);
+    scene.turns();
+    assert_eq!(scene.got.len(), 10);
+    assert_eq!(scene.reactor.ended().len(), 1);
+}
+
+#[test]
+fn leaving_takes_what_was_under_way_and_ends_without_a_complaint() {
+    for end in [&b"\x88\x02\x03\xe8"[..], b""] {
+        let mut scene = Scene::new();
+        scene.say(b"");
+        scene.turns();
+        let opened = scene.reactor.take_opened();
+        assert_eq!((opened.len(), opened[0].id), (1, 0));
+        assert!(opened[0].connect + opened[0].handshake < Duration::from_secs(5));
+        scene.reactor.leave(0);
+        scene.answer.clear();
+        scene.say(&[b"\x82\x01a", end].concat());
+        scene.server.shutdown(Shutdown::Write).unwrap();
+        scene.turns();
+        assert_eq!(scene.got, [b"a"]);
+        assert_eq!(scene.reactor.ended(), [(0, Ended::Left)]);
+        let mut goodbye = Vec::new();
+        scene.server.read_to_end(&mut goodbye).unwrap();
+        assert_eq!((goodbye.len(), goodbye[0]), (8, 0x88));
+    }
+}
+
+#[test]
+fn a_close_for_another_reason_is_not_taken_for_the_answer_to_a_goodbye() {
+    let mut scene = Scene::new();
+    scene.say(b"");
+    scene.turns();
+    scene.reactor.leave(0);
+    scene.answer.clear();
+    scene.say(b"\x88\x02\x03\xf5");
+    scene.turns();
+    let closed = Ended::Closed(1013, String::new());
+    assert_eq!(scene.reactor.ended(), [(0, closed)]);
+}
+
+#[test]
+fn who_vanishes_is_gone_at_once() {
+    let mut scene = Scene::new();
+    scene.say(b"");
+    scene.turns();
+    scene.reactor.vanish(0);
+    assert_eq!(scene.reactor.ended(), [(0, Ended::Left)]);
+    assert_eq!(scene.reactor.open(), 0);
+    assert_eq!(scene.server.read(&mut [0; 9]).unwrap(), 0);
+}
