@@ -255,6 +255,17 @@ fn run_number(seed: u64) -> u32 {
     random::mix(seed ^ random::mix(now)) as u32
 }
 
+/// What a whole measured run gave.
+#[derive(Debug, Clone)]
+pub struct Driven {
+    #[allow(missing_docs)]
+    pub measured: Measured,
+    /// This process's CPU as a share of one core, while it was sending.
+    pub own_cpu_share: f64,
+    /// What the server spent, when its process is known.
+    pub server: Option<Cost>,
+}
+
 /// Makes a whole measured run of `connections` connections.
 ///
 /// # Errors
@@ -264,7 +275,7 @@ pub fn drive(
     load: &mut impl Load,
     connections: usize,
     span: Span,
-) -> Result<Measured, String> {
+) -> Result<Driven, String> {
     let before = stage.sample()?;
     let connecting = Instant::now();
     stage.open(connections, load)?;
@@ -285,12 +296,17 @@ pub fn drive(
     let end = stage.sample()?;
     let deliveries = load.delivered() - start.1;
     stage.aftermath(load, &clock)?;
-    Ok(Measured {
-        connections: connections as u64,
-        connect_s,
-        seconds: last.duration_since(from).as_secs_f64(),
-        messages: load.messages() - start.2,
-        deliveries,
+    let seconds = last.duration_since(from).as_secs_f64();
+    Ok(Driven {
+        measured: Measured {
+            connections: connections as u64,
+            connect_s,
+            seconds,
+            messages: load.messages() - start.2,
+            deliveries,
+            deliveries_per_s: deliveries as f64 / seconds.max(1e-9),
+            payload_bytes_per_s: None,
+        },
         own_cpu_share: own_cpu_ns as f64 / own_wall_ns.max(1) as f64,
         server: match (before, connected, start.0, end) {
             (Some(before), Some(connected), Some(start), Some(end)) => Some(Cost::new(

@@ -2,8 +2,13 @@
 
 use std::collections::VecDeque;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{
+    Deserializer as HistogramReader, Serializer as _, V2DeflateSerializer,
+};
+use serde::{Deserialize, Serialize};
 
 /// The largest latency told apart: an hour.
 const MAX_NS: u64 = 3_600_000_000_000;
@@ -12,8 +17,8 @@ const MAX_NS: u64 = 3_600_000_000_000;
 #[derive(Debug, Clone)]
 pub struct Latency(Histogram<u64>);
 
-/// What people read of it, in microseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// What people read of it, in microseconds, and the histogram itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Summary {
     pub count: u64,
@@ -22,7 +27,10 @@ pub struct Summary {
     pub p90_us: f64,
     pub p99_us: f64,
     pub p99_9_us: f64,
+    pub p99_99_us: f64,
     pub max_us: f64,
+    /// The histogram, nanoseconds, as HdrHistogram tools exchange it: its V2 compressed encoding in base64.
+    pub histogram: String,
 }
 
 impl Default for Latency {
@@ -47,8 +55,29 @@ impl Latency {
             p90_us: at(0.9),
             p99_us: at(0.99),
             p99_9_us: at(0.999),
+            p99_99_us: at(0.9999),
             max_us: self.0.max() as f64 / 1e3,
+            histogram: self.encode(),
         }
+    }
+
+    fn encode(&self) -> String {
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        written.expect("a vector takes everything");
+        BASE64.encode(bytes)
+    }
+
+    /// The histogram of a summary; `None` when its text is no such thing.
+    pub fn decode(summary: &Summary) -> Option<Latency> {
+        let bytes = BASE64.decode(&summary.histogram).ok()?;
+        let histogram = HistogramReader::new().deserialize(&mut &bytes[..]).ok()?;
+        Some(Latency(histogram))
+    }
+
+    /// The latency in microseconds that this part of all (0 to 1) does not pass.
+    pub fn at_us(&self, part: f64) -> f64 {
+        self.0.value_at_quantile(part) as f64 / 1e3
     }
 }
 
@@ -170,6 +199,14 @@ mod tests {
         (1..=1000).for_each(|us| latency.note(us * 1000));
         let s = latency.summary();
         let near = |a: f64, b: f64| (a - b).abs() / b < 0.002;
+        let again = Latency::decode(&s).unwrap();
+        assert!(near(again.at_us(0.25), 250.0));
+        assert_eq!(again.summary().histogram, s.histogram);
+        let harmed = Summary {
+            histogram: "AAAA".to_owned(),
+            ..s.clone()
+        };
+        assert!(Latency::decode(&harmed).is_none());
         assert!(near(s.p50_us, 500.0) && near(s.p99_us, 990.0) && near(s.max_us, 1000.0));
     }
 }

@@ -2,29 +2,55 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use longwave_loadtest::cli::{Cli, Common, Scenario};
-use longwave_loadtest::report::{Outcome, write_out};
+use longwave_loadtest::report::{self, Environment, Options, Report, write_out};
 use longwave_loadtest::{baseline, scenario};
 
 /// The run could not be made.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let code = match Cli::parse().scenario {
-        Scenario::Fanout(o) => scenario::fanout::run(&o).and_then(|r| finish(&r, &o.common)),
-        Scenario::Echo(o) => scenario::echo::run(&o).and_then(|r| finish(&r, &o.common)),
-        Scenario::Idle(o) => scenario::idle::run(&o).and_then(|r| finish(&r, &o.common)),
-        Scenario::Baseline(o) => baseline::run(&o).map(|()| 0),
-    };
-    let code = code.unwrap_or_else(|why| {
+    let code = run().unwrap_or_else(|why| {
         eprintln!("longwave-loadtest: {why}");
         FAILED
     });
     ExitCode::from(code)
 }
 
-fn finish(report: &impl Outcome, common: &Common) -> Result<u8, String> {
-    write_out(report, common.json.as_deref())?;
-    Ok(report.exit_code())
+fn run() -> Result<u8, String> {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let place = Place::new(&matches);
+    match cli.scenario {
+        Scenario::Fanout(o) => place.finish(scenario::fanout::run(&o)?, &o.common),
+        Scenario::Echo(o) => place.finish(scenario::echo::run(&o)?, &o.common),
+        Scenario::Idle(o) => place.finish(scenario::idle::run(&o)?, &o.common),
+        Scenario::Baseline(o) => baseline::run(&o).map(|()| 0),
+    }
+}
+
+/// Where a run is made, looked up before it begins.
+struct Place {
+    environment: Environment,
+    options: Options,
+}
+
+impl Place {
+    fn new(matches: &clap::ArgMatches) -> Place {
+        let command = Cli::command();
+        let options = matches.subcommand().and_then(|(name, matches)| {
+            Some(report::options(command.find_subcommand(name)?, matches))
+        });
+        Place {
+            environment: Environment::gather(),
+            options: options.unwrap_or_default(),
+        }
+    }
+
+    fn finish(self, mut report: Report, common: &Common) -> Result<u8, String> {
+        report.seal(self.environment, self.options);
+        write_out(&report, common.json.as_deref())?;
+        Ok(report.exit_code())
+    }
 }

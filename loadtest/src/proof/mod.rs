@@ -11,7 +11,7 @@ mod echoes;
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::payload::{self, Stamp};
 use crate::random::mix;
@@ -28,7 +28,7 @@ pub enum Seen {
 }
 
 /// What went wrong; all zero when nothing did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// Deliveries that never came.
     pub lost: u64,

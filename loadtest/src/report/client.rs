@@ -1,6 +1,6 @@
 //! Whether the client kept up with its own plan.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::pace::Lateness;
 
@@ -9,7 +9,7 @@ pub const OWN_CPU_SHARE_MAX: f64 = 0.95;
 /// Above this share of late sends too.
 pub const LATE_SHARE_MAX: f64 = 0.01;
 /// Whether the client kept up with its own plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Client {
     /// CPU as a share of one core.
     pub cpu_share: f64,

@@ -1,28 +1,26 @@
 //! What the server spent.
 
-use std::fmt;
-
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::target::Sample;
 
 /// What the server spent.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cost {
-    /// CPU over all deliveries, user and kernel, microseconds.
+    /// CPU in user code over all deliveries, microseconds.
     pub user_us: f64,
-    #[allow(missing_docs)]
+    /// CPU in the kernel.
     pub system_us: f64,
-    /// The same for one delivery.
+    /// Both for one delivery.
     pub cpu_per_delivery_us: f64,
-    /// Resident memory before the first connection, after the last, and at the end, bytes.
-    pub rss_before: u64,
-    #[allow(missing_docs)]
-    pub rss_connected: u64,
-    #[allow(missing_docs)]
-    pub rss_end: u64,
-    /// What it grew by while connecting, for each connection, bytes.
-    pub rss_per_connection: f64,
+    /// Resident memory before the first connection.
+    pub rss_before_bytes: u64,
+    /// After the last connection.
+    pub rss_connected_bytes: u64,
+    /// At the end.
+    pub rss_end_bytes: u64,
+    /// What it grew by while connecting, for each connection.
+    pub rss_per_connection_bytes: f64,
 }
 
 impl Cost {
@@ -35,32 +33,11 @@ impl Cost {
             user_us: user as f64 / 1e3,
             system_us: system as f64 / 1e3,
             cpu_per_delivery_us: (user + system) as f64 / 1e3 / deliveries.max(1) as f64,
-            rss_before: before.rss_bytes,
-            rss_connected: connected.rss_bytes,
-            rss_end: end.rss_bytes,
-            rss_per_connection: grown / connections.max(1) as f64,
+            rss_before_bytes: before.rss_bytes,
+            rss_connected_bytes: connected.rss_bytes,
+            rss_end_bytes: end.rss_bytes,
+            rss_per_connection_bytes: grown / connections.max(1) as f64,
         }
-    }
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kib = |bytes: u64| bytes / 1024;
-        writeln!(
-            f,
-            "  server CPU      {:.3} µs per delivery ({:.2} s user, {:.2} s system)",
-            self.cpu_per_delivery_us,
-            self.user_us / 1e6,
-            self.system_us / 1e6
-        )?;
-        writeln!(
-            f,
-            "  server memory   {} KiB before, {} KiB connected ({:.0} bytes a connection), {} KiB at the end",
-            kib(self.rss_before),
-            kib(self.rss_connected),
-            self.rss_per_connection,
-            kib(self.rss_end)
-        )
     }
 }
 
@@ -84,7 +61,7 @@ mod tests {
         let cost = Cost::new(samples, 100, 500);
         assert_eq!((cost.user_us, cost.system_us), (300.0, 700.0));
         assert_eq!(
-            (cost.cpu_per_delivery_us, cost.rss_per_connection),
+            (cost.cpu_per_delivery_us, cost.rss_per_connection_bytes),
             (2.0, 200.0)
         );
     }

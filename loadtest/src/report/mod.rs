@@ -1,23 +1,43 @@
-//! What comes out: a table for people, the same as JSON, and an exit code.
+//! What comes out of a run: one [`Report`] for every scenario, as a table, as JSON, as a page.
+//!
+//! The JSON is this struct, field by field (schema 1; loadtest/README.md tells it for its readers). Rules:
+//! - A figure's name is its path: `latency.all.p99_us`, `verdict.lost`, `server.cpu_per_delivery_us`. Its unit
+//!   is the end of its name (`_us`, `_s`, `_bytes`, `_share`: 0 to 1); without one it is a count.
+//! - What was not measured is `null` or absent, never 0.
+//! - What one scenario alone measures goes into `figures`, `curves` and named `latency` entries: table,
+//!   page, `compare` and `gate` know these without knowing the scenario.
+//! - A field may be added within a schema; one that changes its meaning makes a new schema.
 
 mod client;
 mod cost;
+mod environment;
+mod figures;
+mod json;
 mod table;
+mod timeline;
+pub mod units;
 mod verdict;
 
-use std::fmt::{self, Write};
 use std::path::Path;
 
-use serde::{Serialize, Serializer};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::latency::Summary;
 
 pub use client::{Client, LATE_SHARE_MAX, OWN_CPU_SHARE_MAX};
 pub use cost::Cost;
+pub use environment::{Environment, Options, options};
+pub use figures::{Curve, Figure, Figures};
+pub use json::{read, to_json};
+pub use timeline::{Slice, Timeline};
 pub use verdict::Verdict;
 
+/// The version of the JSON form.
+pub const SCHEMA: u32 = 1;
+
 /// What the phases of a run measured.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Measured {
     /// Connections that were opened.
     pub connections: u64,
@@ -29,89 +49,132 @@ pub struct Measured {
     pub messages: u64,
     /// Deliveries in that time.
     pub deliveries: u64,
-    /// This process's CPU as a share of one core, while it was sending.
-    pub own_cpu_share: f64,
-    /// What the server spent, when its process is known.
-    pub server: Option<Cost>,
+    /// The same for one second.
+    pub deliveries_per_s: f64,
+    /// Payload bytes delivered a second, where all messages have one size.
+    pub payload_bytes_per_s: Option<f64>,
 }
 
-/// Summaries by name, in the order in which they are shown.
-#[derive(Debug, Clone)]
-pub struct Latencies(pub Vec<(&'static str, Summary)>);
+/// Latencies by name, in the order in which they are shown.
+pub type Latencies = IndexMap<String, Summary>;
 
-impl Serialize for Latencies {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(name, summary)| (name, summary)))
-    }
+/// What became of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All was right, and the figures mean something.
+    #[default]
+    Ok,
+    /// Deliveries were wrong, or another promise was broken.
+    Wrong,
+    /// Deliveries were right, but the client was too slow for the figures to mean anything.
+    Invalid,
 }
 
 /// One finished run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
     /// Which scenario.
-    pub scenario: &'static str,
-    /// The server.
-    pub url: String,
-    /// What reproduces it.
-    pub seed: u64,
-    /// Connections that send.
-    pub senders: u32,
-    /// Bytes of a message.
-    pub size: usize,
-    /// Messages a second; 0 for a closed loop.
-    pub rate: f64,
-    /// Outstanding messages of a sender in a closed loop.
-    pub window: u32,
-    /// Messages in one write.
-    pub batch: u32,
+    pub scenario: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why its figures mean nothing, or what was wrong: sentences; empty when all is well.
+    pub reasons: Vec<String>,
+    /// Where and when.
+    pub environment: Environment,
+    /// Every option by its long name, as given or by default.
+    pub options: Options,
     #[allow(missing_docs)]
     pub measured: Measured,
-    /// Deliveries a second.
-    pub deliveries_per_s: f64,
-    /// Every delivery, and the first, median and last of each message.
-    pub latency: Latencies,
+    /// What the server spent, when its process is known.
+    pub server: Option<Cost>,
     #[allow(missing_docs)]
     pub client: Client,
     #[allow(missing_docs)]
     pub verdict: Verdict,
-    /// Exit 0 although the client was saturated.
-    #[serde(skip)]
-    pub allow_saturated: bool,
+    /// Every delivery (`all`), the `first`, `median` and `last` of each message, and what the scenario adds.
+    pub latency: Latencies,
+    /// What this scenario alone measures.
+    #[serde(default)]
+    pub figures: Figures,
+    /// One thing as it grows with another.
+    #[serde(default)]
+    pub curves: Vec<Curve>,
+    /// The run over time.
+    #[serde(default)]
+    pub timeline: Option<Timeline>,
 }
 
-/// What `main` needs of any report.
-pub trait Outcome: Serialize + fmt::Display {
-    /// 0 good, 1 wrong deliveries, 3 the client was too slow.
-    fn exit_code(&self) -> u8;
-}
+impl Report {
+    /// A report with what every scenario has; the rest is empty and set by who has more.
+    pub fn new(scenario: &str, measured: Measured, client: Client, verdict: Verdict) -> Report {
+        Report {
+            schema: SCHEMA,
+            scenario: scenario.to_owned(),
+            outcome: Outcome::default(),
+            reasons: Vec::new(),
+            environment: Environment::default(),
+            options: Options::default(),
+            measured,
+            server: None,
+            client,
+            verdict,
+            latency: Latencies::default(),
+            figures: Figures::default(),
+            curves: Vec::new(),
+            timeline: None,
+        }
+    }
 
-impl Outcome for Report {
-    fn exit_code(&self) -> u8 {
-        match (self.verdict.is_good(), self.client.invalid.is_empty()) {
-            (false, _) => 1,
-            (true, false) if !self.allow_saturated => 3,
+    /// Adds where it ran and with which options, and judges it.
+    pub fn seal(&mut self, environment: Environment, options: Options) {
+        self.environment = environment;
+        self.options = options;
+        let wrong = self.verdict.reasons();
+        self.outcome = match (wrong.is_empty(), self.client.invalid.is_empty()) {
+            (false, _) => Outcome::Wrong,
+            (true, false) => Outcome::Invalid,
+            (true, true) => Outcome::Ok,
+        };
+        self.reasons = wrong;
+        self.reasons.extend(self.client.invalid.iter().cloned());
+    }
+
+    /// 0 good, 1 wrong, 3 the client was too slow (unless `--allow-saturated`).
+    pub fn exit_code(&self) -> u8 {
+        let allowed = self
+            .options
+            .get("allow-saturated")
+            .is_some_and(|v| v == true);
+        match self.outcome {
+            Outcome::Wrong => 1,
+            Outcome::Invalid if !allowed => 3,
             _ => 0,
         }
     }
 }
 
-/// Writes a report where it is wanted.
+/// Writes a report where it is wanted: as a table, or as JSON instead when `json` is "-".
 ///
 /// # Errors
-/// A sentence, when the file cannot be written.
-pub fn write_out(report: &impl Outcome, json: Option<&Path>) -> Result<(), String> {
-    let mut text = serde_json::to_string_pretty(report).expect("a report is plain data");
-    text.push('\n');
-    let mut out = String::new();
+/// A sentence, when a file cannot be written.
+pub fn write_out(report: &Report, json: Option<&Path>) -> Result<(), String> {
     match json {
-        Some(path) if path == Path::new("-") => out = text,
-        Some(path) => {
-            let written = std::fs::write(path, text);
-            written.map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-            write!(out, "{report}").expect("a string takes everything");
+        Some(path) if path == Path::new("-") => {
+            print!("{}", to_json(report));
+            return Ok(());
         }
-        None => write!(out, "{report}").expect("a string takes everything"),
+        Some(path) => {
+            let written = std::fs::write(path, to_json(report));
+            written.map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+        }
+        None => {}
     }
-    print!("{out}");
+    print!("{report}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

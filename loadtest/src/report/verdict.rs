@@ -1,9 +1,8 @@
 //! Whether everything came as it had to.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::proof::Faults;
 use crate::reactor::Ended;
@@ -12,18 +11,22 @@ use crate::reactor::Ended;
 const ENDED_LINES_MAX: usize = 8;
 
 /// Whether everything came as it had to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Verdict {
     /// Deliveries there had to be.
     pub expected: u64,
     /// Deliveries there were, each counted once.
     pub delivered: u64,
     /// What was wrong with them.
+    #[serde(flatten)]
     pub faults: Faults,
     /// Messages of somebody else on the same channel.
     pub foreign: u64,
     /// Connections that ended before the run did, by why.
     pub ended: BTreeMap<String, u64>,
+    /// Other promises of the scenario that were broken, as sentences.
+    #[serde(default)]
+    pub broken: Vec<String>,
 }
 
 impl Verdict {
@@ -45,42 +48,44 @@ impl Verdict {
             faults,
             foreign,
             ended: by_why,
+            broken: Vec::new(),
         }
     }
 
     /// Whether nothing went wrong.
     pub fn is_good(&self) -> bool {
-        !self.faults.any() && self.ended.is_empty()
+        !self.faults.any() && self.ended.is_empty() && self.broken.is_empty()
     }
-}
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.is_good() { "OK" } else { "WRONG" };
+    /// Ends of connections by why, as many as are worth showing.
+    pub fn ended_shown(&self) -> impl Iterator<Item = (&String, &u64)> {
+        self.ended.iter().take(ENDED_LINES_MAX)
+    }
+
+    /// What went wrong, as sentences; empty when nothing did.
+    pub fn reasons(&self) -> Vec<String> {
         let x = &self.faults;
-        writeln!(
-            f,
-            "  delivery        {word}: {} of {} delivered, {} lost, {} duplicated, {} reordered, {} corrupted, {} never sent, {} in another order",
-            self.delivered,
-            self.expected,
-            x.lost,
-            x.duplicated,
-            x.reordered,
-            x.corrupted,
-            x.phantom,
-            x.order_differs
-        )?;
-        if self.foreign > 0 {
-            writeln!(
-                f,
-                "  not ours        {} messages of somebody else",
-                self.foreign
-            )?;
-        }
-        for (why, n) in self.ended.iter().take(ENDED_LINES_MAX) {
-            writeln!(f, "  ended early     {n} × {why}")?;
-        }
-        Ok(())
+        let kinds = [
+            (x.lost, "lost"),
+            (x.duplicated, "duplicated"),
+            (x.reordered, "reordered"),
+            (x.corrupted, "corrupted"),
+            (x.phantom, "never sent"),
+        ];
+        let deliveries = kinds
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} of {} deliveries {what}", self.expected));
+        let order = (x.order_differs > 0)
+            .then(|| format!("{} subscribers saw another order", x.order_differs));
+        let ended = self
+            .ended_shown()
+            .map(|(why, n)| format!("{n} connections ended early: {why}"));
+        deliveries
+            .chain(order)
+            .chain(ended)
+            .chain(self.broken.iter().cloned())
+            .collect()
     }
 }
 
@@ -96,11 +101,7 @@ mod tests {
         let cut = (7, Ended::Cut("end of stream".to_owned()));
         let verdict = Verdict::new(5, 5, none, 0, &[cut.clone(), cut]);
         assert!(!verdict.is_good());
-        assert!(
-            verdict
-                .to_string()
-                .contains("2 × cut without a close frame")
-        );
+        assert!(verdict.reasons()[0].starts_with("2 connections ended early: cut without"));
         let faults = Faults { lost: 1, ..none };
         assert!(!Verdict::new(5, 4, faults, 0, &[]).is_good());
     }

@@ -37,14 +37,12 @@ pub fn run(options: &Echo) -> Result<Report, String> {
     let takes = sending.warmup + sending.duration + common.grace;
     let mut stage = Stage::new(common, connections as u64, takes)?;
     let mut load = EchoLoad::new(options, stage.run);
-    let measured = drive(&mut stage, &mut load, connections, Span::of(sending))?;
+    let driven = drive(&mut stage, &mut load, connections, Span::of(sending))?;
     let finished = Finished {
         scenario: "echo",
-        common,
         sending,
-        senders: options.connections,
-        measured,
-        latency: Latencies(vec![("all", load.all.summary())]),
+        driven,
+        latency: Latencies::from([("all".to_owned(), load.all.summary())]),
         lateness: &load.lateness,
         foreign: load.echoes.foreign(),
         unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),

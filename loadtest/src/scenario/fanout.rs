@@ -46,19 +46,17 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
     let takes = sending.warmup + sending.duration + common.grace;
     let mut stage = Stage::new(common, connections as u64, takes)?;
     let mut load = FanoutLoad::new(options, stage.run);
-    let measured = drive(&mut stage, &mut load, connections, Span::of(sending))?;
-    let latency = Latencies(vec![
-        ("all", load.all.summary()),
-        ("first", load.spread.first.summary()),
-        ("median", load.spread.median.summary()),
-        ("last", load.spread.last.summary()),
+    let driven = drive(&mut stage, &mut load, connections, Span::of(sending))?;
+    let latency = Latencies::from([
+        ("all".to_owned(), load.all.summary()),
+        ("first".to_owned(), load.spread.first.summary()),
+        ("median".to_owned(), load.spread.median.summary()),
+        ("last".to_owned(), load.spread.last.summary()),
     ]);
     let finished = Finished {
         scenario: "fanout",
-        common,
         sending,
-        senders: options.publishers,
-        measured,
+        driven,
         latency,
         lateness: &load.lateness,
         foreign: load.ledger.foreign(),

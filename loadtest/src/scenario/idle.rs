@@ -1,18 +1,17 @@
 //! `idle`: what a connection that does nothing costs, and one message to all of them at the end.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde::Serialize;
 
 use crate::cli::{Common, duration};
 use crate::drive::{Clock, Load, Stage};
-use crate::latency::Spread;
+use crate::latency::{Latency, Spread};
 use crate::payload::{HEADER_BYTES, Maker};
 use crate::proof::{Faults, Ledger, Seen};
 use crate::reactor::Reactor;
-use crate::report::{Outcome, Verdict};
+use crate::report::{Client, Curve, Figures, Measured, Report, Verdict};
+use crate::target::Sample;
 
 /// After each step, before the server's memory is read.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -35,7 +34,7 @@ pub struct Idle {
 }
 
 /// The server's memory with so many connections.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub struct Point {
     /// Connections open.
     pub connections: u64,
@@ -43,34 +42,11 @@ pub struct Point {
     pub rss_bytes: u64,
 }
 
-/// One finished run.
-#[derive(Debug, Clone, Serialize)]
-pub struct IdleReport {
-    scenario: &'static str,
-    url: String,
-    seed: u64,
-    connections: u64,
-    /// Time spent opening, without the pauses between steps.
-    connect_s: f64,
-    /// Memory before the first and after each step; empty without `--pid`.
-    points: Vec<Point>,
-    /// The slope through the points but the first.
-    bytes_per_connection: Option<f64>,
-    hold_s: f64,
-    /// The server's CPU while nothing happened, as a share of a core.
-    hold_cpu_share: Option<f64>,
-    /// When the first, the median and the last connection had the message, microseconds.
-    first_us: f64,
-    median_us: f64,
-    last_us: f64,
-    verdict: Verdict,
-}
-
 /// Runs it.
 ///
 /// # Errors
 /// A sentence, when the run could not be made.
-pub fn run(options: &Idle) -> Result<IdleReport, String> {
+pub fn run(options: &Idle) -> Result<Report, String> {
     let (common, total) = (&options.common, options.connections as usize);
     let steps = total.div_ceil(options.step as usize) as u32;
     let takes = options.hold + common.grace + SETTLE * steps;
@@ -97,28 +73,60 @@ pub fn run(options: &Idle) -> Result<IdleReport, String> {
         ended,
     );
     stage.reactor.close();
-    let hold_s = options.hold.as_secs_f64();
-    Ok(IdleReport {
-        scenario: "idle",
-        url: common.url.clone(),
-        seed: common.seed,
+    let measured = Measured {
         connections: total as u64,
         connect_s,
-        bytes_per_connection: slope(points.get(1..).unwrap_or_default()),
-        points,
-        hold_s,
-        hold_cpu_share: before
-            .zip(after)
-            .filter(|_| hold_s > 0.0)
-            .map(|(before, after)| {
-                let (user, system) = after.cpu_since(&before);
-                (user + system) as f64 / 1e9 / hold_s
-            }),
-        first_us: load.spread.first.summary().max_us,
-        median_us: load.spread.median.summary().max_us,
-        last_us: load.spread.last.summary().max_us,
-        verdict,
-    })
+        ..Measured::default()
+    };
+    let mut report = Report::new("idle", measured, Client::default(), verdict);
+    report.figures = figures(&points, &load.spread, before.zip(after), options.hold);
+    if !points.is_empty() {
+        report.curves.push(Curve {
+            name: "server memory".to_owned(),
+            x: "connections".to_owned(),
+            y: "rss_bytes".to_owned(),
+            points: points
+                .iter()
+                .map(|p| (p.connections as f64, p.rss_bytes as f64))
+                .collect(),
+        });
+    }
+    Ok(report)
+}
+
+fn figures(
+    points: &[Point],
+    spread: &Spread,
+    held: Option<(Sample, Sample)>,
+    hold: Duration,
+) -> Figures {
+    let mut figures = Figures::default();
+    if !points.is_empty() {
+        let slope = slope(points.get(1..).unwrap_or_default());
+        figures.add(
+            "connection_bytes",
+            slope,
+            "server memory for a connection (slope)",
+        );
+    }
+    if let Some((before, after)) = held {
+        let (user, system) = after.cpu_since(&before);
+        let share = (user + system) as f64 / 1e9 / hold.as_secs_f64();
+        figures.add(
+            "hold_cpu_share",
+            share,
+            "of a core, the server while all were held",
+        );
+    }
+    let reached = |latency: &Latency| latency.summary().max_us;
+    figures.add(
+        "first_us",
+        reached(&spread.first),
+        "one message: its first receiver",
+    );
+    figures.add("median_us", reached(&spread.median), "half of them had it");
+    figures.add("last_us", reached(&spread.last), "all of them had it");
+    figures
 }
 
 /// Opens all connections in steps, and reads the server's memory before and after each.
@@ -223,56 +231,6 @@ impl Load for OneMessage {
 
     fn verdict(&self) -> Faults {
         self.ledger.verdict()
-    }
-}
-
-impl Outcome for IdleReport {
-    fn exit_code(&self) -> u8 {
-        u8::from(!self.verdict.is_good())
-    }
-}
-
-impl fmt::Display for IdleReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "idle {}", self.url)?;
-        writeln!(
-            f,
-            "  connections     {} in {:.2} s",
-            self.connections, self.connect_s
-        )?;
-        for p in &self.points {
-            writeln!(
-                f,
-                "    {:>9}     {:>9} KiB",
-                p.connections,
-                p.rss_bytes / 1024
-            )?;
-        }
-        if let Some(bytes) = self.bytes_per_connection {
-            writeln!(f, "  server memory   {bytes:.0} bytes a connection (slope)")?;
-        }
-        if let Some(share) = self.hold_cpu_share {
-            writeln!(
-                f,
-                "  server CPU      {:.2} % of a core while held for {} s",
-                share * 100.0,
-                self.hold_s
-            )?;
-        }
-        writeln!(
-            f,
-            "  one message     first after {:.0} µs, median {:.0} µs, last {:.0} µs",
-            self.first_us, self.median_us, self.last_us
-        )?;
-        write!(f, "{}", self.verdict)?;
-        if self.verdict.is_good() {
-            writeln!(
-                f,
-                "  {} connections: none lost, one message reaches {}",
-                self.connections, self.verdict.delivered
-            )?;
-        }
-        Ok(())
     }
 }
 

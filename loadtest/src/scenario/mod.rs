@@ -5,10 +5,10 @@ pub mod echo;
 pub mod fanout;
 pub mod idle;
 
-use crate::cli::{Common, Sending};
-use crate::drive::{Load, Span, Stage};
+use crate::cli::Sending;
+use crate::drive::{Driven, Load, Span, Stage};
 use crate::pace::{Lateness, Pace};
-use crate::report::{Client, Latencies, Measured, Report, Verdict};
+use crate::report::{Client, Latencies, Report, Verdict};
 
 /// A sender whose output waits with more than this is not given more: the server pushes back.
 const HELD_BYTES: usize = 1 << 20;
@@ -91,10 +91,8 @@ impl OpenLoop {
 /// What a scenario has in the end, as a report.
 struct Finished<'a> {
     scenario: &'static str,
-    common: &'a Common,
     sending: &'a Sending,
-    senders: u32,
-    measured: Measured,
+    driven: Driven,
     latency: Latencies,
     lateness: &'a Lateness,
     foreign: u64,
@@ -108,22 +106,18 @@ impl Finished<'_> {
         let (expected, delivered) = (load.expected(), load.delivered());
         let verdict = Verdict::new(expected, delivered, load.verdict(), self.foreign, ended);
         stage.reactor.close();
-        let measured = self.measured;
+        let Driven {
+            mut measured,
+            own_cpu_share,
+            server,
+        } = self.driven;
+        let size = self.sending.size as f64;
+        measured.payload_bytes_per_s = Some(measured.deliveries_per_s * size);
+        let client = Client::new(own_cpu_share, self.lateness, self.unsent);
         Report {
-            scenario: self.scenario,
-            url: self.common.url.clone(),
-            seed: self.common.seed,
-            senders: self.senders,
-            size: self.sending.size,
-            rate: self.sending.rate,
-            window: self.sending.window,
-            batch: self.sending.batch,
-            deliveries_per_s: measured.deliveries as f64 / measured.seconds.max(1e-9),
+            server,
             latency: self.latency,
-            client: Client::new(measured.own_cpu_share, self.lateness, self.unsent),
-            verdict,
-            allow_saturated: self.sending.allow_saturated,
-            measured,
+            ..Report::new(self.scenario, measured, client, verdict)
         }
     }
 }

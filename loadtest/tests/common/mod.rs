@@ -33,7 +33,7 @@ impl Ran {
             "phantom",
             "order_differs",
         ]
-        .map(|name| self.number(&format!("/verdict/faults/{name}")) as u64)
+        .map(|name| self.number(&format!("/verdict/{name}")) as u64)
     }
 }
 
