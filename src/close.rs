@@ -116,6 +116,9 @@ reasons! {
     BadExpect, "bad_expect", 0, 417, "unknown expectation";
     /// An `Origin` outside `--allow-origin`.
     BadOrigin, "bad_origin", 0, 403, "origin not allowed";
+    /// At an admin address: a `Host` that is no address, not localhost, and not `--admin-host` (RFC 9110
+    /// 15.5.20).
+    ForeignHost, "foreign_host", 0, 421, "not for this host: use an IP address or localhost, or start with --admin-host";
     /// No or a wrong `--publish-key`.
     Unauthorized, "unauthorized", 0, 401, "publish key required";
     // -- handshake

@@ -11,6 +11,7 @@ use crate::net::descriptors;
 use crate::net::epoll::Epoll;
 use crate::net::listen::SocketOptions;
 use crate::server;
+use crate::wire::Role;
 
 /// The longest time before keepalive probes that Linux takes (tcp(7)).
 const KEEPALIVE_MS_MAX: u64 = 32_767_000;
@@ -35,6 +36,7 @@ const KEEPALIVE_MS_MAX: u64 = 32_767_000;
 pub struct Server {
     server: server::Server<Epoll>,
     addresses: Vec<SocketAddr>,
+    admin_addresses: Vec<SocketAddr>,
     connections_max: usize,
     descriptors: Option<u64>,
 }
@@ -84,17 +86,22 @@ impl Server {
             user_timeout: Duration::from_millis(silence),
             keepalive: Duration::from_millis(silence.clamp(1000, KEEPALIVE_MS_MAX)),
         };
-        let net =
-            Epoll::bind(&config.listen, options).map_err(|(address, error)| match address {
-                Some(address) => BindError::Listen(address, error),
-                None => BindError::System(error),
-            })?;
-        let addresses = net.addresses();
+        // An operator who knocks when there are few descriptors left comes first.
+        let admin = config.admin_listen.iter().map(|&a| (a, Role::Admin));
+        let public = config.listen.iter().map(|&a| (a, Role::Public));
+        let listeners: Vec<_> = admin.chain(public).collect();
+        let net = Epoll::bind(&listeners, options).map_err(|(address, error)| match address {
+            Some(address) => BindError::Listen(address, error),
+            None => BindError::System(error),
+        })?;
+        let addresses = net.addresses(Role::Public);
+        let admin_addresses = net.addresses(Role::Admin);
         let (_, inbox) = mailbox(limits);
         let server = server::Server::new(net, settings, inbox);
         Ok(Server {
             server,
             addresses,
+            admin_addresses,
             connections_max,
             descriptors,
         })
@@ -103,6 +110,11 @@ impl Server {
     /// Where it listens; port 0 has become a number.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens for operators; port 0 has become a number.
+    pub fn admin_addresses(&self) -> &[SocketAddr] {
+        &self.admin_addresses
     }
 
     /// How many connections it takes, and the limit of open files (`None`: no limit).

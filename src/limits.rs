@@ -47,8 +47,14 @@ pub const EVENTS_PER_TURN: usize = 1024;
 pub const INBOX_PER_TURN: usize = bound(1024, 3);
 /// Connections beyond `connections_max` that are answered 503 rather than cut.
 pub const REFUSALS_MAX: usize = 64;
-/// Descriptors kept for listeners, epoll, the waker, logs, the refused and the standard streams.
-pub const DESCRIPTORS_RESERVE: usize = 64 + REFUSALS_MAX;
+/// Connections by the admin address, beside `connections_max`.
+pub const ADMIN_CONNECTIONS_MAX: usize = 16;
+/// Connections beyond these that are answered 503 rather than cut.
+pub const ADMIN_REFUSALS_MAX: usize = 8;
+/// Descriptors kept for listeners, epoll, the waker, logs, the refused, operators and the standard
+/// streams.
+pub const DESCRIPTORS_RESERVE: usize =
+    64 + REFUSALS_MAX + ADMIN_CONNECTIONS_MAX + ADMIN_REFUSALS_MAX;
 /// After EMFILE on accept: try again this much later, or when a connection closes.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 /// Bytes of free segments that the pool keeps for reuse.

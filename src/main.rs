@@ -71,6 +71,9 @@ fn announce(config: &Config, server: &Server) {
     for address in server.addresses() {
         tracing::info!("listening on http://{address}/");
     }
+    for address in server.admin_addresses() {
+        tracing::info!("for operators: http://{address}/metrics");
+    }
     if cfg!(feature = "sim") {
         tracing::warn!(
             "built with the simulation's small bounds, as --workspace does: for tests only"

@@ -12,6 +12,7 @@ use crate::mark::{mark, planted};
 use crate::net::{Accept, Event, Net, Recv};
 use crate::relay::{Relay, Room, Stop};
 use crate::settings::Settings;
+use crate::wire::Role;
 
 /// One reactor.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Server<N: Net> {
     events: Vec<Event>,
     ready: Vec<u32>,
     finished: Vec<u32>,
+    /// What each listener is for.
+    roles: Vec<Role>,
     /// Listeners with connections still to accept: their edge has been taken.
     backlog: Vec<bool>,
     /// Accepting failed for want of descriptors: not before then.
@@ -46,16 +49,22 @@ impl<N: Net> Server<N> {
     /// A server on this network.
     pub fn new(mut net: N, settings: Settings, inbox: Inbox) -> Server<N> {
         inbox.set_waker(net.waker());
-        let backlog = vec![true; net.listeners()];
+        let roles: Vec<Role> = (0..net.listeners()).map(|l| net.role(l)).collect();
+        let backlog = vec![true; roles.len()];
+        let mut relay = Relay::new(settings);
+        if roles.contains(&Role::Admin) {
+            relay.keep_admin_apart();
+        }
         let (now_ms, ended_us) = (net.now_ms(), net.now_us());
         Server {
             net,
-            relay: Relay::new(settings),
+            relay,
             inbox,
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             events: Vec::with_capacity(EVENTS_PER_TURN),
             ready: Vec::new(),
             finished: Vec::new(),
+            roles,
             backlog,
             accept_retry_ms: None,
             exhausted: false,
@@ -196,7 +205,8 @@ impl<N: Net> Server<N> {
 
     /// Accepts one connection; false: no more from this listener now.
     fn accept_one(&mut self, listener: usize, retried: bool) -> bool {
-        let (room, token) = (self.relay.room(), self.relay.next_token());
+        let role = self.roles[listener];
+        let (room, token) = (self.relay.room(role), self.relay.next_token());
         match self.net.accept(listener, token) {
             Accept::Open(_) if room == Room::None => {
                 self.relay.turned_away();
@@ -206,7 +216,7 @@ impl<N: Net> Server<N> {
                 if retried {
                     mark("emfile_recovered");
                 }
-                self.relay.accepted(address, self.now_ms);
+                self.relay.accepted(role, address, self.now_ms);
             }
             Accept::Aborted => {}
             Accept::Drained => {

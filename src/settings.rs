@@ -21,6 +21,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Do not serve the page at `/`.
     pub no_page: bool,
+    /// Names besides localhost that a request at an admin address may be for.
+    pub admin_hosts: Vec<String>,
 }
 
 impl fmt::Debug for Settings {
@@ -33,6 +35,7 @@ impl fmt::Debug for Settings {
             .field("publish_key", &self.publish_key.as_ref().map(|_| "***"))
             .field("trusted_proxies", &self.trusted_proxies)
             .field("no_page", &self.no_page)
+            .field("admin_hosts", &self.admin_hosts)
             .finish()
     }
 }

@@ -21,6 +21,15 @@ impl Token {
     }
 }
 
+/// What a listener is for, and so what is served to those who come by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everybody: channels, echo, the page; and what operators ask, where no listener is theirs.
+    Public,
+    /// Operators: metrics, connections and probes, nothing else.
+    Admin,
+}
+
 /// What became of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {

@@ -56,8 +56,9 @@ fn value<'a>(text: &'a str, key: &str) -> &'a str {
 /// Three values of an option, all different from each other and from the default, as texts.
 fn samples(option: &Opt) -> [String; 3] {
     let words: [&str; 3] = match option.flag {
-        "listen" => ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"],
+        "listen" | "admin-listen" => ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"],
         "allow-origin" => ["https://one.example", "null", "file://"],
+        "admin-host" => ["one", "two", "three"],
         "subprotocol" => ["one", "two", "three"],
         "trusted-proxy" => ["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"],
         "log-level" => ["debug", "warn", "a=trace,info"],

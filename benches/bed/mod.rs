@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use longwave::relay::Relay;
 use longwave::settings::Settings;
-use longwave::wire::{Sent, Wire};
+use longwave::wire::{Role, Sent, Wire};
 
 /// Takes everything and counts it.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Bed {
         let mut publisher = 0;
         for _ in 0..=subscribers {
             publisher = relay.next_token().slot;
-            relay.accepted([127, 0, 0, 1].into(), 0);
+            relay.accepted(Role::Public, [127, 0, 0, 1].into(), 0);
             let used = relay.input(publisher, &mut UPGRADE.to_vec(), false, 0);
             assert_eq!(used, UPGRADE.len());
             relay.flush(&mut network, 0);

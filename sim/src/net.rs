@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use longwave::limits::ACCEPT_RETRY_MS;
-use longwave::net::{Accept, Event, Net, Recv, Token, Waker};
+use longwave::net::{Accept, Event, Net, Recv, Role, Token, Waker};
 use longwave::wire::{Sent, Wire};
 
 use crate::fault::Fault;
@@ -160,6 +160,10 @@ impl<O: Outside> Net for SimNet<O> {
 
     fn listeners(&self) -> usize {
         self.kernel.listeners()
+    }
+
+    fn role(&self, _listener: usize) -> Role {
+        Role::Public
     }
 
     fn accept(&mut self, listener: usize, token: Token) -> Accept {

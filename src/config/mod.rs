@@ -41,6 +41,9 @@ pub use logging::LogFormat;
 pub struct Config {
     /// Addresses to listen on, at least one; port 0 is any free port. Default 127.0.0.1:8080.
     pub listen: Vec<SocketAddr>,
+    /// Addresses for operators, may be none: metrics, connections and probes are there and no
+    /// longer on `listen`.
+    pub admin_listen: Vec<SocketAddr>,
     /// What the relay is told: its bounds, whom it lets in, what it offers.
     pub settings: Settings,
     /// How a log line looks.
@@ -53,6 +56,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            admin_listen: Vec::new(),
             settings: Settings::default(),
             log_format: LogFormat::Human,
             log_filter: "info".to_owned(),

@@ -113,6 +113,25 @@ pub const OPTIONS: &[Opt] = &[
         default: "",
     },
     Opt {
+        flag: "admin-listen",
+        kind: Kind::List {
+            get: |c| texts(&c.admin_listen),
+            set: |c, list| values::all_addresses(list).map(|found| c.admin_listen = found),
+        },
+        heading: LISTENING,
+        value: "ADDR",
+        help: "Serve /metrics, /connections, /healthz and /readyz here, and no longer on the public addresses. Repeatable",
+        default: "none",
+    },
+    Opt {
+        flag: "admin-host",
+        kind: Kind::List { get: |c| c.settings.admin_hosts.clone(), set: set_admin_hosts },
+        heading: LISTENING,
+        value: "NAME",
+        help: "Let in requests for this host name at the admin addresses, besides localhost and IP addresses. Repeatable",
+        default: "none",
+    },
+    Opt {
         flag: "no-page",
         kind: Kind::Switch { get: |c| c.settings.no_page, set: |c, on| c.settings.no_page = on },
         heading: LISTENING,
@@ -311,6 +330,12 @@ fn set_origins(config: &mut Config, list: &[String]) -> Result<(), Bad> {
 fn set_subprotocols(config: &mut Config, list: &[String]) -> Result<(), Bad> {
     list.iter().try_for_each(|text| values::token(text))?;
     config.settings.subprotocols = list.to_vec();
+    Ok(())
+}
+
+fn set_admin_hosts(config: &mut Config, list: &[String]) -> Result<(), Bad> {
+    list.iter().try_for_each(|text| values::host_name(text))?;
+    config.settings.admin_hosts = list.to_vec();
     Ok(())
 }
 

@@ -59,8 +59,17 @@ pub fn addresses(text: &str) -> Result<Vec<SocketAddr>, Bad> {
     Ok(all)
 }
 
-/// The addresses of all of `texts`; one that is named twice counts once, unless its port is 0.
+/// As [`all_addresses`], of which there must be one.
 pub fn listen(texts: &[String]) -> Result<Vec<SocketAddr>, Bad> {
+    let all = all_addresses(texts)?;
+    if all.is_empty() {
+        return Err(Bad::new("", "names no address", "at least one HOST:PORT"));
+    }
+    Ok(all)
+}
+
+/// The addresses of all of `texts`; one that is named twice counts once, unless its port is 0.
+pub fn all_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Bad> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for text in texts {
         for address in addresses(text)? {
@@ -69,10 +78,21 @@ pub fn listen(texts: &[String]) -> Result<Vec<SocketAddr>, Bad> {
             }
         }
     }
-    if all.is_empty() {
-        return Err(Bad::new("", "names no address", "at least one HOST:PORT"));
-    }
     Ok(all)
+}
+
+/// Checks that `text` is a host name without a port, as `Host` has it (RFC 3986 3.2.2, the
+/// characters that are in use in names).
+pub fn host_name(text: &str) -> Result<(), Bad> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    if !text.is_empty() && text.bytes().all(good) {
+        return Ok(());
+    }
+    Err(Bad::new(
+        text,
+        "is not a host name",
+        "a name without scheme and port such as relay.internal",
+    ))
 }
 
 /// Checks that a browser could send `text` as `Origin` (RFC 6454 7), since it is compared byte
@@ -268,6 +288,16 @@ mod tests {
         assert_eq!(show("::1"), "::1/128");
         for text in ["", "10.0.0.0/33", "10.0.0/8", "localhost", "10.0.0.1:80"] {
             assert!(network(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn host_names() {
+        for text in ["relay.internal", "relay-1", "a_b"] {
+            assert_eq!(host_name(text), Ok(()));
+        }
+        for text in ["", "relay:80", "http://relay", "[::1]", "*.internal"] {
+            assert!(host_name(text).is_err(), "{text}");
         }
     }
 

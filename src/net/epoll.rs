@@ -13,7 +13,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
 
 use super::listen::{SocketOptions, listen, reset_on_close};
-use super::{Accept, Event, Net, Recv, Token, Waker};
+use super::{Accept, Event, Net, Recv, Role, Token, Waker};
 use crate::limits::EVENTS_PER_TURN;
 use crate::wire::{Sent, Wire};
 
@@ -33,31 +33,31 @@ struct Socket {
 pub struct Epoll {
     poll: Poll,
     events: Events,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Role)>,
     sockets: Vec<Option<Socket>>,
     waker: Arc<mio::Waker>,
     begun: Instant,
 }
 
 impl Epoll {
-    /// Listens on all of these addresses.
+    /// Listens on all of these addresses. Those that come first accept first.
     ///
     /// # Errors
     /// The address that failed, and why.
     pub fn bind(
-        addresses: &[SocketAddr],
+        addresses: &[(SocketAddr, Role)],
         options: SocketOptions,
     ) -> Result<Epoll, (Option<SocketAddr>, io::Error)> {
         let poll = Poll::new().map_err(|e| (None, e))?;
         let waker = mio::Waker::new(poll.registry(), WAKE).map_err(|e| (None, e))?;
         let mut listeners = Vec::new();
-        for (i, &address) in addresses.iter().enumerate() {
+        for (i, &(address, role)) in addresses.iter().enumerate() {
             let bind = || {
                 let mut listener = TcpListener::from_std(listen(address, options)?);
                 let token = mio::Token(LISTENERS + i);
                 poll.registry()
                     .register(&mut listener, token, Interest::READABLE)?;
-                Ok(listener)
+                Ok((listener, role))
             };
             listeners.push(bind().map_err(|e| (Some(address), e))?);
         }
@@ -71,11 +71,11 @@ impl Epoll {
         })
     }
 
-    /// Where it listens; port 0 has become a number.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .filter_map(|l| l.local_addr().ok())
+    /// Where it listens in this role; port 0 has become a number.
+    pub fn addresses(&self, role: Role) -> Vec<SocketAddr> {
+        let listeners = self.listeners.iter().filter(|(_, r)| *r == role);
+        listeners
+            .filter_map(|(listener, _)| listener.local_addr().ok())
             .collect()
     }
 
@@ -179,8 +179,12 @@ impl Net for Epoll {
         self.listeners.len()
     }
 
+    fn role(&self, listener: usize) -> Role {
+        self.listeners[listener].1
+    }
+
     fn accept(&mut self, listener: usize, token: Token) -> Accept {
-        let Some(listener) = self.listeners.get(listener) else {
+        let Some((listener, _)) = self.listeners.get(listener) else {
             return Accept::Drained;
         };
         let (mut stream, address) = match listener.accept() {

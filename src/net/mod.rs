@@ -15,8 +15,8 @@ pub mod listen;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use crate::wire::Token;
 use crate::wire::Wire;
+pub use crate::wire::{Role, Token};
 
 /// One readiness event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,9 @@ pub trait Net: Wire {
 
     /// How many listeners there are; an `Accept` event and `accept` name them by index.
     fn listeners(&self) -> usize;
+
+    /// What a listener is for.
+    fn role(&self, listener: usize) -> Role;
 
     /// Accepts one connection of a listener into `token.slot`, which is free.
     fn accept(&mut self, listener: usize, token: Token) -> Accept;

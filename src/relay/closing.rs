@@ -5,7 +5,7 @@
 //! reset that can overtake the frame (RFC 6455 7.1.1, "lingering close").
 
 use super::Relay;
-use super::peer::{BLOCKED, ENDED, FULL_OUT, Phase, WAITING};
+use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, RESET, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::http::{self, Reply};
@@ -164,7 +164,7 @@ impl Relay {
     }
 
     pub(super) fn doom_with_reset(&mut self, slot: u32, reason: Reason) {
-        self.peer(slot).reset = true;
+        self.peer(slot).flags |= RESET;
         self.doom(slot, reason);
     }
 
@@ -224,12 +224,11 @@ impl Relay {
         let slot = self.doomed.pop()?;
         self.leave(slot, now);
         let peer = self.peers.remove(slot as usize);
+        let reset = peer.is(RESET);
         self.counters.close(peer.reason);
-        self.private_bytes -= peer.counted;
+        *self.held_by(peer.is(ADMIN)) -= peer.counted;
+        self.admins -= usize::from(peer.is(ADMIN));
         self.forget_address(peer.address);
-        Some(Reaped {
-            slot,
-            reset: peer.reset,
-        })
+        Some(Reaped { slot, reset })
     }
 }

@@ -1,7 +1,7 @@
 //! The memory budget: counted by capacity, kept by closing who holds most.
 
 use super::Relay;
-use super::peer::Phase;
+use super::peer::{ADMIN, Phase};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::mark::mark;
@@ -16,8 +16,19 @@ impl Relay {
     pub(super) fn recount(&mut self, slot: u32) {
         let peer = &mut self.peers[slot as usize];
         let memory = peer.memory();
-        self.private_bytes = self.private_bytes - peer.counted + memory;
+        let (admin, before) = (peer.is(ADMIN), peer.counted);
         peer.counted = memory;
+        let sum = self.held_by(admin);
+        *sum = *sum - before + memory;
+    }
+
+    /// The sum that a connection's private memory counts in. What operators are answered is
+    /// bounded by their number and counts apart: nobody is closed for it, and they for nobody.
+    pub(super) fn held_by(&mut self, admin: bool) -> &mut usize {
+        match admin {
+            true => &mut self.admin_bytes,
+            false => &mut self.private_bytes,
+        }
     }
 
     /// Closes who holds most while there is too much: subscribers that lag most behind the
@@ -45,7 +56,8 @@ impl Relay {
     }
 
     fn close_largest(&mut self, now: u64) {
-        let open = self.peers.iter().filter(|(_, p)| p.phase != Phase::Doomed);
+        let open = self.peers.iter();
+        let open = open.filter(|(_, p)| p.phase != Phase::Doomed && !p.is(ADMIN));
         let Some((slot, peer)) = open.max_by_key(|(_, p)| p.counted) else {
             return;
         };

@@ -26,7 +26,16 @@ impl Relay {
     pub(super) fn metrics(&self) -> String {
         let (used, free) = self.hub.log_bytes();
         let gauges = vec![
-            ("connections", "Open connections", self.peers.len() as u64),
+            (
+                "connections",
+                "Open connections, those by an admin address left out",
+                (self.peers.len() - self.admins) as u64,
+            ),
+            (
+                "admin_connections",
+                "Open connections by an admin address",
+                self.admins as u64,
+            ),
             (
                 "connections_max",
                 "Connections that may be open",

@@ -9,6 +9,7 @@
 //! - Time is an argument.
 
 mod address;
+mod admin;
 mod closing;
 mod drain;
 mod expire;
@@ -31,10 +32,10 @@ use slab::Slab;
 use crate::close::Reason;
 use crate::counters::Counters;
 use crate::hub::{Hub, HubLimits, Report};
-use crate::limits::REFUSALS_MAX;
+use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX, REFUSALS_MAX};
 use crate::settings::Settings;
 use crate::timers::Timers;
-use crate::wire::Token;
+use crate::wire::{Role, Token};
 use crate::ws::DecodeLimits;
 use peer::Peer;
 
@@ -66,6 +67,12 @@ pub struct Relay {
     addresses: HashMap<IpAddr, usize>,
     /// See the rules.
     private_bytes: usize,
+    /// The same of those who came by an admin listener; see [`Relay::held_by`].
+    admin_bytes: usize,
+    /// How many of those there are.
+    admins: usize,
+    /// There is an admin listener: what operators ask is answered there only.
+    has_admin: bool,
     /// Letters taken from the mailbox that wait for their channel.
     letters: VecDeque<Letter>,
     letter_bytes: usize,
@@ -114,6 +121,9 @@ impl Relay {
             reports: Vec::new(),
             addresses: HashMap::new(),
             private_bytes: 0,
+            admin_bytes: 0,
+            admins: 0,
+            has_admin: false,
             letters: VecDeque::new(),
             letter_bytes: 0,
             drain: None,
@@ -121,12 +131,24 @@ impl Relay {
         }
     }
 
-    /// Whether a further connection can be taken.
-    pub fn room(&self) -> Room {
-        let max = self.settings.limits.connections_max;
-        match self.peers.len() {
+    /// There is an admin listener: metrics, connections and probes are served there only.
+    pub fn keep_admin_apart(&mut self) {
+        self.has_admin = true;
+    }
+
+    /// Whether a further connection of this kind can be taken. Operators have a few of their own,
+    /// whatever the public takes.
+    pub fn room(&self, role: Role) -> Room {
+        let (count, max, refusals) = match role {
+            Role::Public => {
+                let max = self.settings.limits.connections_max;
+                (self.peers.len() - self.admins, max, REFUSALS_MAX)
+            }
+            Role::Admin => (self.admins, ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX),
+        };
+        match count {
             n if n < max && self.drain.is_none() => Room::Free,
-            n if n < max.saturating_add(REFUSALS_MAX) => Room::Refuse,
+            n if n < max.saturating_add(refusals) => Room::Refuse,
             _ => Room::None,
         }
     }
@@ -143,14 +165,18 @@ impl Relay {
     }
 
     /// A connection was accepted under `next_token`.
-    pub fn accepted(&mut self, address: IpAddr, now: u64) {
-        let room = self.room();
+    pub fn accepted(&mut self, role: Role, address: IpAddr, now: u64) {
+        let room = self.room(role);
         let token = self.next_token();
         self.generation = token.generation;
         let due = now.saturating_add(self.settings.limits.head_timeout_ms);
         let slot = self.peers.insert(Peer::new(token.generation, now, due)) as u32;
         debug_assert_eq!(slot, token.slot);
         self.counters.accepted += 1;
+        if role == Role::Admin {
+            self.admins += 1;
+            self.peer(slot).flags |= peer::ADMIN;
+        }
         self.arm(slot);
         if room != Room::Free {
             let reason = if self.drain.is_some() {
@@ -159,7 +185,9 @@ impl Relay {
                 Reason::Full
             };
             self.refuse_connection(slot, reason, now);
-        } else if let Err(reason) = self.note_address(slot, address) {
+        } else if role == Role::Public
+            && let Err(reason) = self.note_address(slot, address)
+        {
             self.refuse_connection(slot, reason, now);
         }
     }

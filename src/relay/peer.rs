@@ -27,21 +27,25 @@ pub enum Phase {
 }
 
 /// In the list of slots to read.
-pub const READY: u8 = 1;
+pub const READY: u16 = 1;
 /// In the list of slots to flush.
-pub const QUEUED: u8 = 2;
+pub const QUEUED: u16 = 2;
 /// The kernel takes no more; an edge will come.
-pub const BLOCKED: u8 = 4;
+pub const BLOCKED: u16 = 4;
 /// Waits, unread, for its channel to resume.
-pub const WAITING: u8 = 8;
+pub const WAITING: u16 = 8;
 /// Waits, unread, for its private output to be flushed.
-pub const FULL_OUT: u8 = 16;
+pub const FULL_OUT: u16 = 16;
 /// A ping is out.
-pub const PINGED: u8 = 32;
+pub const PINGED: u16 = 32;
 /// Also hears its own messages, or echoes everything.
-pub const ECHO: u8 = 64;
+pub const ECHO: u16 = 64;
 /// The peer has ended its direction.
-pub const ENDED: u8 = 128;
+pub const ENDED: u16 = 128;
+/// The socket is to be reset rather than closed.
+pub const RESET: u16 = 256;
+/// Came by an admin listener.
+pub const ADMIN: u16 = 512;
 
 /// See the top of the file.
 #[derive(Debug)]
@@ -49,13 +53,11 @@ pub struct Peer {
     /// Tells the users of the slot apart.
     pub generation: u32,
     /// The bits above.
-    pub flags: u8,
+    pub flags: u16,
     /// How far it is on its way out.
     pub phase: Phase,
     /// Why it ends, once it does.
     pub reason: Reason,
-    /// The socket is to be reset rather than closed.
-    pub reset: bool,
     /// What it speaks.
     pub conn: Conn,
     /// Its place in a channel.
@@ -88,7 +90,6 @@ impl Peer {
             flags: 0,
             phase: Phase::Open,
             reason: Reason::Done,
-            reset: false,
             conn: Conn::Http(Box::<HttpConn>::default()),
             place: None,
             out: None,
@@ -102,7 +103,7 @@ impl Peer {
     }
 
     /// Whether a flag is set.
-    pub fn is(&self, flag: u8) -> bool {
+    pub fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 

@@ -1,7 +1,7 @@
 //! What an HTTP peer sends, and how it is answered.
 
 use super::Relay;
-use super::peer::Phase;
+use super::peer::{ADMIN, Phase};
 use crate::close::Reason;
 use crate::conn::{Conn, HttpEvent};
 use crate::http::{self, Answer, BodyKind, Reply, Request};
@@ -52,7 +52,7 @@ impl Relay {
             keep_alive,
             ..reply
         };
-        let origin = match self.check_origin(&request) {
+        let origin = match self.check_origin(slot, &request) {
             Ok(origin) => origin,
             Err(reason) => return self.refuse(slot, reason, refusal, None, now),
         };
@@ -74,10 +74,17 @@ impl Relay {
     }
 
     /// The request's origin, if it has one and it is let in.
-    fn check_origin<'b>(&self, request: &Request<'_, 'b>) -> Result<Option<&'b str>, Reason> {
+    fn check_origin<'b>(
+        &self,
+        slot: u32,
+        request: &Request<'_, 'b>,
+    ) -> Result<Option<&'b str>, Reason> {
         let Some(origin) = request.header_once("origin")? else {
             return Ok(None);
         };
+        if self.peers[slot as usize].is(ADMIN) {
+            return Err(Reason::BadOrigin);
+        }
         if !self.settings.origins.allow(origin) {
             return Err(Reason::BadOrigin);
         }

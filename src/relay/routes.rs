@@ -1,7 +1,7 @@
 //! Which request means what.
 
 use super::Relay;
-use super::peer::{BLOCKED, ECHO};
+use super::peer::{ADMIN, BLOCKED, ECHO};
 use super::requests::CHANNEL_METHODS;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload, WsConn};
@@ -20,6 +20,9 @@ impl Relay {
         origin: Option<&str>,
         now: u64,
     ) -> Result<(), Reason> {
+        if self.peer(slot).is(ADMIN) {
+            return self.admin_route(slot, request, now);
+        }
         match request.path {
             "/" if !self.settings.no_page => {
                 let headers = [
@@ -40,12 +43,8 @@ impl Relay {
                     now,
                 )
             }
-            "/healthz" => self.get(slot, request, plain(TEXT, b"ok\n"), origin, now),
-            "/readyz" if self.drain.is_some() => Err(Reason::Drain),
-            "/readyz" => self.get(slot, request, plain(TEXT, b"ready\n"), origin, now),
-            "/metrics" => {
-                let text = self.metrics();
-                self.get(slot, request, plain(METRICS, text.as_bytes()), origin, now)
+            "/healthz" | "/readyz" | "/metrics" if !self.has_admin => {
+                self.probe(slot, request, &[], origin, now)
             }
             "/echo" => self.upgrade(slot, request, None, now),
             path => match path.strip_prefix("/channels/") {
@@ -55,7 +54,7 @@ impl Relay {
         }
     }
 
-    fn get(
+    pub(super) fn get(
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
@@ -237,10 +236,7 @@ impl Relay {
     }
 }
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-fn plain<'a>(content_type: &'a str, body: &'a [u8]) -> Answer<'a> {
+pub(super) fn plain<'a>(content_type: &'a str, body: &'a [u8]) -> Answer<'a> {
     Answer {
         status: 200,
         content_type,

@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use longwave::limits::{DESCRIPTORS_RESERVE, REFUSALS_MAX};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::support::*;
@@ -23,10 +24,11 @@ impl Longwave {
     }
 
     /// Under a limit of open files that it cannot raise.
-    fn start_with_open_files(open_files: u32) -> Longwave {
+    fn start_with_open_files(open_files: u32, arguments: &[&str]) -> Longwave {
         let script = format!("ulimit -n {open_files}; exec \"$0\" \"$@\"");
         let mut shell = Command::new("sh");
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_longwave")]);
+        shell.args(arguments);
         Longwave::spawn(&mut shell)
     }
 
@@ -45,18 +47,24 @@ impl Longwave {
                 *into.lock().unwrap() += &(line + "\n");
             }
         });
-        let address = || {
-            let log = log.lock().unwrap();
-            let (_, rest) = log.split_once("listening on http://")?;
-            rest.split_once('/')?.0.parse().ok()
-        };
-        let found = wait_for("it listens", address, |found| found.is_some());
+        let found = wait_for(
+            "it listens",
+            || named(&log, "listening on"),
+            Option::is_some,
+        );
         let address = found.expect("just seen");
         Longwave {
             child,
             address,
             log,
         }
+    }
+
+    /// Where it listens for operators.
+    fn admin(&self) -> SocketAddr {
+        let find = || named(&self.log, "for operators:");
+        let found = wait_for("it listens for operators", find, Option::is_some);
+        found.expect("just seen")
     }
 
     fn pid(&self) -> Pid {
@@ -98,6 +106,13 @@ impl Longwave {
         };
         prlimit(Some(self.pid()), Resource::Nofile, limit).expect("within the hard limit");
     }
+}
+
+/// The address that the log names behind these words.
+fn named(log: &Mutex<String>, words: &str) -> Option<SocketAddr> {
+    let log = log.lock().unwrap();
+    let (_, rest) = log.split_once(&format!("{words} http://"))?;
+    rest.split_once('/')?.0.parse().ok()
 }
 
 impl Drop for Longwave {
@@ -164,11 +179,11 @@ fn connections_that_wait_for_descriptors_are_served_when_some_are_free() {
 /// that descriptors never run out by connections alone.
 #[test]
 fn connections_are_as_many_as_descriptors_allow() {
-    let server = Longwave::start_with_open_files(200);
+    let server = Longwave::start_with_open_files(200, &[]);
     let mut scraper = Peer::connect(server.address);
     let answer = scraper.ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     let max = answer.metric("connections_max");
-    assert_eq!(max, 200 - 128);
+    assert_eq!(max, 200 - DESCRIPTORS_RESERVE as u64);
     let _peers: Vec<Peer> = (1..max)
         .map(|_| Peer::ws(server.address, "/channels/a"))
         .collect();
@@ -178,6 +193,27 @@ fn connections_are_as_many_as_descriptors_allow() {
     let answer = scraper.ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(answer.metric("refused_total{reason=\"full\"}"), 3);
     assert_eq!(answer.metric("accept_exhausted_total"), 0);
+}
+
+/// The public has every descriptor that it may have, and those who are refused theirs: operators
+/// still have a few.
+#[test]
+fn operators_come_in_although_the_public_has_all_its_descriptors() {
+    let server = Longwave::start_with_open_files(200, &["--admin-listen", "127.0.0.1:0"]);
+    let admin = server.admin();
+    let max = metric(admin, "connections_max");
+    let _inside: Vec<Peer> = (0..max)
+        .map(|_| Peer::ws(server.address, "/channels/a"))
+        .collect();
+    let mut refused: Vec<Peer> = (0..REFUSALS_MAX)
+        .map(|_| Peer::connect(server.address))
+        .collect();
+    for peer in &mut refused {
+        assert_eq!(peer.answer().status, 503);
+    }
+    let all = max + REFUSALS_MAX as u64;
+    assert_eq!(metric(admin, "connections"), all);
+    assert_eq!(metric(admin, "accept_exhausted_total"), 0);
 }
 
 /// More connections than one turn accepts wait at once, and no further edge comes; among them are
