@@ -1,133 +1,24 @@
-//! One channel: its log, its members, and how far the sweep has come.
-//!
-//! A pass visits every member once, `members[..at]` being the visited part. Everyone visited who
-//! is not `BEHIND` has at least all before `mark`. When a pass ends, all before
-//! `min(mark, slowest BEHIND)` can be cut.
+//! One channel: its name, who waits for it, and its streams, one per wire form in use.
 
-use crate::buf::Log;
-use crate::mark::{mark, planted};
+use super::Stream;
 use crate::wire::Token;
-
-/// Left out of the sweep: blocked, or something else has to go out first.
-const BEHIND: u32 = 1;
-/// The kernel takes no more; an edge will come. Implies `BEHIND`.
-const BLOCKED: u32 = 2;
-/// Messages of its own may lie between its cursor and the end.
-const OWN: u32 = 4;
-/// All of them.
-const FLAGS: u32 = 0xff;
-
-/// A subscriber: 16 bytes, visited in sequence.
-#[derive(Debug)]
-pub(super) struct Member {
-    /// Log position of the next byte to send.
-    pub cursor: u64,
-    /// Whose it is.
-    pub slot: u32,
-    /// Generation of the slot (24 bits) above the flags (8 bits).
-    state: u32,
-}
-
-const _: () = assert!(size_of::<Member>() == 16);
-
-impl Member {
-    pub fn new(token: Token, cursor: u64) -> Member {
-        Member {
-            cursor,
-            slot: token.slot,
-            state: token.generation << 8,
-        }
-    }
-
-    /// Keeps up and has nothing of its own to skip: the sweep needs to look no closer.
-    pub fn is_plain(&self) -> bool {
-        self.state & FLAGS == 0
-    }
-
-    pub fn is_behind(&self) -> bool {
-        self.state & BEHIND != 0
-    }
-
-    pub fn is_blocked(&self) -> bool {
-        self.state & BLOCKED != 0
-    }
-
-    /// Takes it out of the sweep. The channel counts these.
-    pub fn set_behind(&mut self, blocked: bool) {
-        self.state = self.state & !BLOCKED | BEHIND | if blocked { BLOCKED } else { 0 };
-    }
-
-    pub fn has_own(&self) -> bool {
-        self.state & OWN != 0
-    }
-
-    pub fn set_own(&mut self, own: bool) {
-        self.state = if own {
-            self.state | OWN
-        } else {
-            self.state & !OWN
-        };
-    }
-
-    /// What its messages are marked with in the log. Never 0.
-    pub fn origin(&self) -> u64 {
-        1 << 63 | u64::from(self.state >> 8) << 32 | u64::from(self.slot)
-    }
-}
+use slab::Slab;
 
 /// See the top of the file.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub name: Box<str>,
     pub generation: u32,
-    pub log: Log,
-    pub members: Vec<Member>,
-    /// How many members are `BEHIND`.
-    pub behind: u32,
-    /// In the hub's list of channels with work.
-    pub dirty: bool,
+    /// Ids of its streams, each of another form. One without members goes once it is swept.
+    pub streams: Vec<u32>,
     /// Publishers wait.
     pub paused: bool,
     /// In the hub's list of channels that may be forgotten.
     pub lingering: bool,
-    /// The next member to visit.
-    pub at: usize,
-    /// The log's end when the pass began.
-    pub mark: u64,
-    /// Everyone who is not blocked has been offered all before this.
-    pub offered: u64,
-    /// A member visited in this pass was behind and no longer is: what the pass noted is too low.
-    pub stale: bool,
-    /// Slowest cursor met in this pass among those behind, blocked ones, and the others.
-    pub slowest: Slowest,
     /// When it was last used, for the linger.
     pub used_ms: u64,
     /// Publishers that wait for `paused` to end.
     pub waiting: Vec<Token>,
-}
-
-/// Slowest cursors met in a pass.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Slowest {
-    pub blocked: u64,
-    pub queued: u64,
-}
-
-impl Slowest {
-    pub const NONE: Slowest = Slowest {
-        blocked: u64::MAX,
-        queued: u64::MAX,
-    };
-
-    /// Notes a member that is behind.
-    pub fn note(&mut self, member: &Member) {
-        let least = if member.is_blocked() {
-            &mut self.blocked
-        } else {
-            &mut self.queued
-        };
-        *least = (*least).min(member.cursor);
-    }
 }
 
 impl Channel {
@@ -135,75 +26,28 @@ impl Channel {
         Channel {
             name,
             generation,
-            log: Log::default(),
-            members: Vec::new(),
-            behind: 0,
-            dirty: false,
+            streams: Vec::new(),
             paused: false,
             lingering: false,
-            at: 0,
-            mark: 0,
-            offered: 0,
-            stale: false,
-            slowest: Slowest::NONE,
             used_ms: 0,
             waiting: Vec::new(),
         }
     }
 
-    /// Removes a member without moving an unvisited one into the visited part: the hole moves to
-    /// the border first. Tells who moved where.
-    pub fn remove(&mut self, index: usize) -> super::Moves {
-        let mut moves = [None; 2];
-        if self.members[index].is_behind() {
-            self.behind -= 1;
-            self.stale |= index < self.at;
-        }
-        let mut hole = index;
-        if hole < self.at && !planted("hole_not_moved") {
-            self.at -= 1;
-            if hole != self.at {
-                mark("hole_moved_in_sweep");
-                self.members.swap(hole, self.at);
-                moves[0] = Some((self.members[hole].slot, hole as u32));
-                hole = self.at;
-            }
-        }
-        self.members.swap_remove(hole);
-        if let Some(member) = self.members.get(hole) {
-            moves[1] = Some((member.slot, hole as u32));
-        }
-        self.at = self.at.min(self.members.len());
-        if self.members.is_empty() {
-            self.members.shrink_to_fit();
-        }
-        moves
+    /// How many members it has, over all forms.
+    pub fn members(&self, streams: &Slab<Stream>) -> usize {
+        let members = |&id: &u32| streams[id as usize].members.len();
+        self.streams.iter().map(members).sum()
     }
 
-    pub fn hold(&mut self, index: usize, blocked: bool) {
-        let member = &mut self.members[index];
-        if !member.is_behind() {
-            self.behind += 1;
-        } else if blocked != member.is_blocked() {
-            self.stale |= index < self.at;
-        }
-        member.set_behind(blocked);
+    /// Nobody is left who listens, publishes or is still being swept.
+    pub fn is_quiet(&self) -> bool {
+        self.streams.is_empty() && self.waiting.is_empty()
     }
 
-    /// Takes a member back into the sweep; false: it was there already.
-    pub fn release(&mut self, index: usize) -> bool {
-        let member = &mut self.members[index];
-        let was_behind = member.is_behind();
-        if was_behind {
-            self.behind -= 1;
-            self.stale |= index < self.at;
-        }
-        member.state &= !(BEHIND | BLOCKED);
-        was_behind
-    }
-
-    /// Bytes not yet offered to members that are not blocked.
-    pub fn unflushed(&self) -> u64 {
-        self.log.end() - self.offered
+    /// The most that any of its streams has not yet offered.
+    pub fn unflushed(&self, streams: &Slab<Stream>) -> u64 {
+        let unflushed = |&id: &u32| streams[id as usize].unflushed();
+        self.streams.iter().map(unflushed).max().unwrap_or(0)
     }
 }

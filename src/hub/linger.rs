@@ -20,7 +20,7 @@ impl Hub {
         let due = now.saturating_add(self.limits.linger_ms);
         let c = &mut self.channels[channel as usize];
         c.used_ms = now;
-        if c.members.is_empty() && !c.lingering {
+        if !c.lingering && c.members(&self.streams) == 0 {
             c.lingering = true;
             self.linger.push_back(Entry {
                 due,
@@ -54,13 +54,13 @@ impl Hub {
                 continue;
             }
             c.lingering = false;
-            if c.members.is_empty() && !c.dirty && c.waiting.is_empty() {
+            if c.is_quiet() {
                 mark("channel_forgotten_early");
                 self.forget(entry.channel);
                 return true;
             }
             // In use again, or about to be swept: it comes back when it is idle.
-            if c.members.is_empty() {
+            if c.members(&self.streams) == 0 {
                 c.lingering = true;
                 self.linger.push_back(entry);
                 return false;
@@ -78,14 +78,14 @@ impl Hub {
         }
         c.lingering = false;
         let due = c.used_ms.saturating_add(self.limits.linger_ms);
-        if !c.members.is_empty() && !planted("forget_channel_in_use") {
+        if c.members(&self.streams) > 0 && !planted("forget_channel_in_use") {
             return;
         }
         if due > now {
             mark("linger_renewed");
             c.lingering = true;
             self.linger.push_back(Entry { due, ..entry });
-        } else if !c.dirty && c.waiting.is_empty() {
+        } else if c.is_quiet() || planted("forget_channel_in_use") {
             self.forget(entry.channel);
         } else {
             // Its last bytes are being swept: look again in a while.
@@ -99,8 +99,7 @@ impl Hub {
 
     fn forget(&mut self, channel: u32) {
         mark("channel_forgotten");
-        let mut c = self.channels.remove(channel as usize);
-        c.log.cut(c.log.end(), &mut self.pool);
+        let c = self.channels.remove(channel as usize);
         self.names.remove(&c.name);
     }
 }

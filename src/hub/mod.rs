@@ -1,7 +1,8 @@
 //! Channels, their members and logs. Knows slots and bytes, never connections.
 //!
 //! Rules:
-//! - A message is appended once per channel; a member is a cursor into the log.
+//! - A channel has one stream per wire form that has members: a log and cursors into it. A message
+//!   is encoded once per stream.
 //! - `start <= cursor <= end` for every member. Nobody's bytes are cut before it has them, or has
 //!   been told to go.
 //! - A member that is `BEHIND` is left out of the sweep; whoever holds the connection pushes it
@@ -9,7 +10,9 @@
 //! - What the hub wants of a connection it puts into a list of [`Report`]s; it calls nobody.
 
 mod channel;
+mod form;
 mod linger;
+mod stream;
 mod submit;
 mod sweep;
 
@@ -20,18 +23,20 @@ use slab::Slab;
 use crate::buf::Pool;
 use crate::close::Reason;
 use crate::wire::Token;
-use channel::{Channel, Member};
+use channel::Channel;
+use stream::{Member, Stream};
 
+pub use form::Form;
 pub use submit::{Body, Message, Sender, Submitted};
 pub use sweep::{Progress, Report};
 
 const _: () = assert!(crate::ws::HEADER_ROOM == crate::buf::HEADER_ROOM);
 
-/// Where a connection stands: a member of a channel.
+/// Where a connection stands: a member of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Which channel.
-    pub channel: u32,
+    /// Which stream.
+    pub stream: u32,
     /// Which of its members; changes when others leave.
     pub member: u32,
 }
@@ -53,8 +58,12 @@ pub struct HubLimits {
 #[derive(Debug)]
 pub struct Hub {
     channels: Slab<Channel>,
+    streams: Slab<Stream>,
     names: HashMap<Box<str>, u32>,
     pool: Pool,
+    /// Where a payload is unmasked when no log holds it as it is.
+    scratch: Vec<u8>,
+    /// Streams with something to send.
     dirty: VecDeque<u32>,
     linger: VecDeque<linger::Entry>,
     generation: u32,
@@ -73,8 +82,10 @@ impl Hub {
     pub fn new(limits: HubLimits) -> Hub {
         Hub {
             channels: Slab::new(),
+            streams: Slab::new(),
             names: HashMap::new(),
             pool: Pool::default(),
+            scratch: Vec::new(),
             dirty: VecDeque::new(),
             linger: VecDeque::new(),
             generation: 0,
@@ -96,7 +107,7 @@ impl Hub {
 
     /// How many members all channels have together.
     pub fn members(&self) -> usize {
-        self.channels.iter().map(|(_, c)| c.members.len()).sum()
+        self.streams.iter().map(|(_, s)| s.members.len()).sum()
     }
 
     /// Bytes of all logs, by capacity, and bytes kept for reuse.
@@ -113,7 +124,7 @@ impl Hub {
     pub fn subscribers(&self, name: &str) -> usize {
         self.names
             .get(name)
-            .map_or(0, |&id| self.channels[id as usize].members.len())
+            .map_or(0, |&id| self.channels[id as usize].members(&self.streams))
     }
 
     /// The channel of this name, made if need be.
@@ -133,25 +144,53 @@ impl Hub {
         Ok(id)
     }
 
-    /// Makes a connection a member, which hears what is published from now on.
-    pub fn join(&mut self, channel: u32, token: Token) -> Place {
+    /// Makes a connection a member, which hears what is published from now on, in this form.
+    pub fn join(&mut self, channel: u32, form: Form, token: Token) -> Place {
         let c = &mut self.channels[channel as usize];
-        c.members.push(Member::new(token, c.log.end()));
+        let of_form = |id: &&u32| self.streams[**id as usize].form == form;
+        let stream = match c.streams.iter().find(of_form) {
+            Some(&stream) => stream,
+            None => {
+                let stream = self.streams.insert(Stream::new(channel, form)) as u32;
+                c.streams.push(stream);
+                stream
+            }
+        };
+        let s = &mut self.streams[stream as usize];
+        s.members.push(Member::new(token, s.log.end()));
         Place {
-            channel,
-            member: c.members.len() as u32 - 1,
+            stream,
+            member: s.members.len() as u32 - 1,
         }
     }
 
     /// Ends a membership. The caller notes the moves of others.
     pub fn leave(&mut self, place: Place, now: u64) -> Moves {
-        let c = &mut self.channels[place.channel as usize];
-        let moves = c.remove(place.member as usize);
-        if c.log.segments() > 0 {
-            self.mark_dirty(place.channel);
+        let s = &mut self.streams[place.stream as usize];
+        let channel = s.channel;
+        let moves = s.remove(place.member as usize);
+        if s.log.segments() > 0 {
+            self.mark_dirty(place.stream);
         }
-        self.note_idle(place.channel, now);
+        self.drop_if_unused(place.stream);
+        self.note_idle(channel, now);
         moves
+    }
+
+    /// Frees a stream that has neither members nor anything to sweep.
+    fn drop_if_unused(&mut self, stream: u32) {
+        let s = &self.streams[stream as usize];
+        if s.members.is_empty() && !s.dirty {
+            let s = self.streams.remove(stream as usize);
+            self.channels[s.channel as usize]
+                .streams
+                .retain(|&id| id != stream);
+        }
+    }
+
+    /// The channel that a place belongs to.
+    pub fn channel_of(&self, place: Place) -> u32 {
+        self.streams[place.stream as usize].channel
     }
 
     /// Whether publishers of this channel have to wait until fan-out has caught up.
@@ -166,93 +205,94 @@ impl Hub {
 
     /// Whether the member has everything.
     pub fn caught_up(&self, place: Place) -> bool {
-        let c = &self.channels[place.channel as usize];
-        c.members[place.member as usize].cursor == c.log.end()
+        let s = &self.streams[place.stream as usize];
+        s.members[place.member as usize].cursor == s.log.end()
     }
 
     /// Whether the member's cursor is inside a message: nothing else may go out before its rest.
     pub fn mid_message(&self, place: Place) -> bool {
-        let c = &self.channels[place.channel as usize];
-        !c.log.is_border(c.members[place.member as usize].cursor)
+        let s = &self.streams[place.stream as usize];
+        !s.log.is_border(s.members[place.member as usize].cursor)
     }
 
     /// The rest of the message that the member's cursor is in; empty at a border.
     pub fn rest_of_message(&self, place: Place) -> Vec<u8> {
-        let c = &self.channels[place.channel as usize];
-        let at = c.members[place.member as usize].cursor;
-        if c.log.is_border(at) {
+        let s = &self.streams[place.stream as usize];
+        let at = s.members[place.member as usize].cursor;
+        if s.log.is_border(at) {
             return Vec::new();
         }
-        let len = c.log.message_end(at).map_or(0, |end| (end - at) as usize);
-        c.log
+        let len = s.log.message_end(at).map_or(0, |end| (end - at) as usize);
+        s.log
             .run_from(at)
             .map_or(Vec::new(), |run| run[..len].to_vec())
     }
 
     /// Takes the member out of the sweep; `blocked`: because the kernel takes no more.
     pub fn hold(&mut self, place: Place, blocked: bool) {
-        let c = &mut self.channels[place.channel as usize];
-        c.hold(place.member as usize, blocked);
-        if c.paused {
-            self.mark_dirty(place.channel);
+        let s = &mut self.streams[place.stream as usize];
+        s.hold(place.member as usize, blocked);
+        if self.channels[s.channel as usize].paused {
+            self.mark_dirty(place.stream);
         }
     }
 
     /// Takes a member that has caught up back into the sweep.
     pub fn release(&mut self, place: Place) {
-        let c = &mut self.channels[place.channel as usize];
-        if !c.release(place.member as usize) {
+        let s = &mut self.streams[place.stream as usize];
+        if !s.release(place.member as usize) {
             return;
         }
-        if c.paused || c.log.segments() > 1 || (c.behind == 0 && c.log.segments() > 0) {
-            self.mark_dirty(place.channel);
+        let paused = self.channels[s.channel as usize].paused;
+        if paused || s.log.segments() > 1 || (s.behind == 0 && s.log.segments() > 0) {
+            self.mark_dirty(place.stream);
         }
     }
 
-    /// Whether any channel has something to send.
+    /// Whether any stream has something to send.
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    fn mark_dirty(&mut self, channel: u32) {
-        let c = &mut self.channels[channel as usize];
-        if !c.dirty {
-            c.dirty = true;
-            self.dirty.push_back(channel);
+    fn mark_dirty(&mut self, stream: u32) {
+        let s = &mut self.streams[stream as usize];
+        if !s.dirty {
+            s.dirty = true;
+            self.dirty.push_back(stream);
         }
     }
 
     /// Cuts every log at its slowest member, whatever the sweep has yet to find out. Costs a visit
     /// to every member: for when memory is short.
     pub fn trim(&mut self) {
-        for (_, c) in &mut self.channels {
-            if c.log.segments() > 0 {
-                let needed = c
+        for (_, s) in &mut self.streams {
+            if s.log.segments() > 0 {
+                let needed = s
                     .members
                     .iter()
                     .map(|m| m.cursor)
                     .min()
-                    .unwrap_or(c.log.end());
-                c.log.cut(needed, &mut self.pool);
+                    .unwrap_or(s.log.end());
+                s.log.cut(needed, &mut self.pool);
             }
         }
     }
 
-    /// The blocked members that are most behind in the channel with the largest lag: all within an
+    /// The blocked members that are most behind in the stream with the largest lag: all within an
     /// eighth of the worst.
     pub fn most_lagging(&self) -> Vec<u32> {
-        let lags = self.channels.iter().filter_map(|(id, c)| {
-            let blocked = c.members.iter().filter(|m| m.is_blocked());
-            Some((c.log.end() - blocked.map(|m| m.cursor).min()?, id))
+        let lags = self.streams.iter().filter_map(|(id, s)| {
+            let blocked = s.members.iter().filter(|m| m.is_blocked());
+            Some((s.log.end() - blocked.map(|m| m.cursor).min()?, id))
         });
         let Some((worst, id)) = lags.max() else {
             return Vec::new();
         };
-        let c = &self.channels[id];
-        let near = c
+        let s = &self.streams[id];
+        let near = s
             .members
             .iter()
-            .filter(|m| m.is_blocked() && c.log.end() - m.cursor >= worst / 8 * 7);
+            .filter(|m| m.is_blocked() && s.log.end() - m.cursor >= worst / 8 * 7);
         near.map(|m| m.slot).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! From a publisher's message to bytes in the log: the one copy, unmasking on the way.
 
-use super::{Hub, Place};
-use crate::buf::Gather;
+use super::form::encode;
+use super::{Form, Hub, Place};
+use crate::buf::{Gather, Log, Pool};
 use crate::close::Reason;
 use crate::limits::ADOPT_BYTES_MIN;
 use crate::mark::{mark, planted};
@@ -26,15 +27,20 @@ pub enum Body<'a> {
 impl Body<'_> {
     /// Payload bytes.
     pub fn len(&self) -> usize {
-        match self {
-            Body::Masked { payload, .. } | Body::Plain(payload) => payload.len(),
-            Body::Gathered(gather) => gather.len(),
-        }
+        self.bytes().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The bytes as they lie there: masked ones are masked.
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Body::Masked { payload, .. } | Body::Plain(payload) => payload,
+            Body::Gathered(gather) => gather.payload(),
+        }
     }
 }
 
@@ -61,7 +67,8 @@ pub struct Submitted {
 }
 
 impl Hub {
-    /// Publishes one message to a channel. `BadUtf8`: nothing happened.
+    /// Publishes one message to a channel: encoded once per form that has members. `BadUtf8`:
+    /// nothing happened.
     pub fn submit(
         &mut self,
         channel: u32,
@@ -69,49 +76,151 @@ impl Hub {
         sender: Option<Sender>,
         now: u64,
     ) -> Result<Submitted, Reason> {
-        let c = &mut self.channels[channel as usize];
-        if c.members.is_empty() {
-            return Ok(self.submit_to_nobody(channel, now));
+        let members = self.append(channel, message, sender)?;
+        self.sequence += 1;
+        if members == 0 {
+            self.note_idle(channel, now);
+        } else {
+            self.channels[channel as usize].used_ms = now;
         }
-        let begin = c.log.end();
-        let origin = sender.map_or(0, |s| c.members[s.0.member as usize].origin());
-        append(c, &mut self.pool, message, origin)?;
-        if let Some(Sender(place)) = sender {
-            let member = &mut c.members[place.member as usize];
+        Ok(Submitted {
+            id: self.sequence,
+            subscribers: members - usize::from(sender.is_some()),
+        })
+    }
+
+    /// Appends the message to every stream that has members; tells how many members there are. What
+    /// can fail does so before anything is committed.
+    fn append(
+        &mut self,
+        channel: u32,
+        message: Message<'_>,
+        sender: Option<Sender>,
+    ) -> Result<usize, Reason> {
+        let (mut plain, mut others, mut members) = (None, false, 0);
+        for &id in &self.channels[channel as usize].streams {
+            let s = &self.streams[id as usize];
+            members += s.members.len();
+            match s.form {
+                _ if s.members.is_empty() => {}
+                Form::Plain => plain = Some(id),
+                _ => others = true,
+            }
+        }
+        if others {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            let result = self.append_forms(channel, plain, message, sender, &mut scratch);
+            self.scratch = scratch;
+            result?;
+        } else if let Some(id) = plain {
+            self.append_plain(id, message, sender)?;
+        }
+        Ok(members)
+    }
+
+    /// Appends to streams of several forms: all of them are encoded from one unmasked payload.
+    #[inline(never)]
+    fn append_forms(
+        &mut self,
+        channel: u32,
+        plain: Option<u32>,
+        message: Message<'_>,
+        sender: Option<Sender>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        let message = message.unmasked(scratch)?;
+        let origin = self.origin(sender);
+        for at in 0..self.channels[channel as usize].streams.len() {
+            let id = self.channels[channel as usize].streams[at];
+            let s = &mut self.streams[id as usize];
+            if s.form != Form::Plain && !s.members.is_empty() {
+                let begin = s.log.end();
+                let payload = message.body.bytes();
+                encode(
+                    s.form,
+                    message.kind,
+                    payload,
+                    origin,
+                    &mut s.log,
+                    &mut self.pool,
+                );
+                self.committed(id, begin, sender);
+            }
+        }
+        plain.map_or(Ok(()), |id| self.append_plain(id, message, sender))
+    }
+
+    fn append_plain(
+        &mut self,
+        stream: u32,
+        message: Message<'_>,
+        sender: Option<Sender>,
+    ) -> Result<(), Reason> {
+        let origin = self.origin(sender);
+        let log = &mut self.streams[stream as usize].log;
+        let begin = log.end();
+        append_frame(log, &mut self.pool, message, origin)?;
+        self.committed(stream, begin, sender);
+        Ok(())
+    }
+
+    /// What the messages of a sender are marked with.
+    fn origin(&self, sender: Option<Sender>) -> u64 {
+        sender.map_or(0, |Sender(at)| {
+            self.streams[at.stream as usize].members[at.member as usize].origin()
+        })
+    }
+
+    /// A stream has one message more, from `begin` on.
+    fn committed(&mut self, stream: u32, begin: u64, sender: Option<Sender>) {
+        let s = &mut self.streams[stream as usize];
+        if let Some(Sender(place)) = sender.filter(|s| s.0.stream == stream) {
+            let member = &mut s.members[place.member as usize];
             if planted("sender_not_excluded") {
             } else if member.cursor == begin {
-                member.cursor = c.log.end();
+                member.cursor = s.log.end();
             } else {
                 member.set_own(true);
             }
         }
-        let subscribers = c.members.len() - usize::from(sender.is_some());
-        if c.unflushed() > self.limits.unflushed_bytes_max {
+        if s.unflushed() > self.limits.unflushed_bytes_max {
+            let c = &mut self.channels[s.channel as usize];
             self.pauses += u64::from(!c.paused);
             c.paused = true;
         }
-        c.used_ms = now;
-        self.sequence += 1;
-        self.mark_dirty(channel);
-        Ok(Submitted {
-            id: self.sequence,
-            subscribers,
-        })
-    }
-
-    fn submit_to_nobody(&mut self, channel: u32, now: u64) -> Submitted {
-        self.sequence += 1;
-        self.note_idle(channel, now);
-        Submitted {
-            id: self.sequence,
-            subscribers: 0,
-        }
+        self.mark_dirty(stream);
     }
 }
 
-fn append(
-    c: &mut super::Channel,
-    pool: &mut crate::buf::Pool,
+impl<'a> Message<'a> {
+    /// The same with its payload in the clear, text checked: what was masked is in `scratch`, which
+    /// grows to at most what one read takes.
+    fn unmasked<'b>(self, scratch: &'b mut Vec<u8>) -> Result<Message<'b>, Reason>
+    where
+        'a: 'b,
+    {
+        let Body::Masked { payload, key } = self.body else {
+            return Ok(self);
+        };
+        if scratch.len() < payload.len() {
+            scratch.resize(payload.len(), 0);
+        }
+        let clear = &mut scratch[..payload.len()];
+        ws::unmask_into(clear, payload, key);
+        if self.kind == Kind::Text && !ws::utf8::valid(clear) {
+            return Err(Reason::BadUtf8);
+        }
+        Ok(Message {
+            body: Body::Plain(clear),
+            ..self
+        })
+    }
+}
+
+/// Appends a message as a frame: unmasked straight into the log, or its buffer as it is.
+fn append_frame(
+    log: &mut Log,
+    pool: &mut Pool,
     message: Message<'_>,
     origin: u64,
 ) -> Result<(), Reason> {
@@ -124,12 +233,12 @@ fn append(
         Body::Gathered(gather) if len >= ADOPT_BYTES_MIN => {
             mark("gather_becomes_segment");
             let (bytes, first) = gather.into_message(header);
-            c.log.adopt(bytes, first, origin, pool);
+            log.adopt(bytes, first, origin, pool);
             return Ok(());
         }
         body => body,
     };
-    let room = c.log.reserve(header_len + len, pool);
+    let room = log.reserve(header_len + len, pool);
     let (head, payload) = room.split_at_mut(header_len);
     head.copy_from_slice(header);
     match body {
@@ -143,10 +252,10 @@ fn append(
     if check && !ws::utf8::valid(payload) {
         mark("append_cancelled");
         if !planted("bad_text_committed") {
-            c.log.cancel(pool);
+            log.cancel(pool);
             return Err(Reason::BadUtf8);
         }
     }
-    c.log.commit(header_len + len, origin);
+    log.commit(header_len + len, origin);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Fan-out: one `send` of shared bytes per member that keeps up, a bounded number per turn.
 
-use super::channel::{Channel, Member, Slowest};
+use super::stream::{Member, Slowest, Stream};
 use super::{Hub, Place};
 use crate::buf::{Log, Slices};
 use crate::counters::Counters;
@@ -35,8 +35,8 @@ pub enum Report {
 }
 
 impl Hub {
-    /// Sweeps at most `visits` members of the channel that has waited longest. Returns how many
-    /// visits that cost (at least 1), or `None` when no channel has anything to send.
+    /// Sweeps at most `visits` members of the stream that has waited longest. Returns how many
+    /// visits that cost (at least 1), or `None` when no stream has anything to send.
     pub fn sweep<W: Wire>(
         &mut self,
         visits: usize,
@@ -45,25 +45,26 @@ impl Hub {
         reports: &mut Vec<Report>,
     ) -> Option<usize> {
         let id = self.dirty.pop_front()?;
-        let c = &mut self.channels[id as usize];
-        if c.at == 0 {
-            c.mark = c.log.end();
-            c.slowest = Slowest::NONE;
-            c.stale = false;
+        let s = &mut self.streams[id as usize];
+        if s.at == 0 {
+            s.mark = s.log.end();
+            s.slowest = Slowest::NONE;
+            s.stale = false;
         } else {
             mark("sweep_resumed");
         }
-        let from = c.at;
-        c.visit(visits, wire, counters, reports);
-        let used = c.at - from;
+        let from = s.at;
+        s.visit(visits, wire, counters, reports);
+        let used = s.at - from;
         let mut done = false;
-        if c.at == c.members.len() {
-            c.at = 0;
-            done = c.mark == c.log.end() && !c.stale;
+        if s.at == s.members.len() {
+            s.at = 0;
+            done = s.mark == s.log.end() && !s.stale;
             self.finish_pass(id, reports);
         }
         if done {
-            self.channels[id as usize].dirty = false;
+            self.streams[id as usize].dirty = false;
+            self.drop_if_unused(id);
         } else {
             self.dirty.push_back(id);
         }
@@ -73,18 +74,19 @@ impl Hub {
     /// A pass is over: cut what nobody needs, find who lags too far, let publishers go on.
     fn finish_pass(&mut self, id: u32, reports: &mut Vec<Report>) {
         let limits = self.limits;
-        let c = &mut self.channels[id as usize];
-        c.offered = c.mark.min(c.slowest.queued).max(c.offered);
-        let needed = c.mark.min(c.slowest.queued).min(c.slowest.blocked);
+        let s = &mut self.streams[id as usize];
+        s.offered = s.mark.min(s.slowest.queued).max(s.offered);
+        let needed = s.mark.min(s.slowest.queued).min(s.slowest.blocked);
         let slack = if planted("cut_one_too_far") { 1 } else { 0 };
-        c.log.cut(needed + slack, &mut self.pool);
-        let far = c.slowest.blocked < c.log.end().saturating_sub(limits.lag_bytes_max);
+        s.log.cut(needed + slack, &mut self.pool);
+        let far = s.slowest.blocked < s.log.end().saturating_sub(limits.lag_bytes_max);
         // Tiny messages hold more memory than they have bytes.
-        let heavy = c.slowest.blocked < c.log.end() && c.log.is_heavier_than(limits.lag_bytes_max);
+        let heavy = s.slowest.blocked < s.log.end() && s.log.is_heavier_than(limits.lag_bytes_max);
         if far || heavy {
-            c.find_lagging(limits.lag_bytes_max, reports);
+            s.find_lagging(limits.lag_bytes_max, reports);
         }
-        if c.paused && c.unflushed() <= limits.unflushed_bytes_max / 2 {
+        let c = &mut self.channels[s.channel as usize];
+        if c.paused && c.unflushed(&self.streams) <= limits.unflushed_bytes_max / 2 {
             c.paused = false;
             if planted("publisher_never_resumed") {
                 c.waiting.clear();
@@ -102,21 +104,21 @@ impl Hub {
         wire: &mut W,
         counters: &mut Counters,
     ) -> Progress {
-        let c = &mut self.channels[place.channel as usize];
-        let member = &mut c.members[place.member as usize];
+        let s = &mut self.streams[place.stream as usize];
+        let member = &mut s.members[place.member as usize];
         let to = if to_border {
-            let Some(end) = c.log.message_end(member.cursor) else {
+            let Some(end) = s.log.message_end(member.cursor) else {
                 return Progress::Broken;
             };
             end
         } else {
-            c.log.end()
+            s.log.end()
         };
-        advance(member, &c.log, to, wire, counters)
+        advance(member, &s.log, to, wire, counters)
     }
 }
 
-impl Channel {
+impl Stream {
     /// Visits the next `visits` members.
     fn visit<W: Wire>(
         &mut self,

@@ -1,5 +1,7 @@
 //! The hub under random operations, against a twin that keeps every member's bytes apart.
 
+mod forms;
+
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 
@@ -86,6 +88,12 @@ impl Bed {
         self.next_slot += 1;
         let place = self.hub.join(
             self.channel,
+            // Uncompressed, a form for compression has the bytes of the plain one.
+            match slot % 4 {
+                3 => Form::Deflated(9),
+                2 => Form::Deflated(15),
+                _ => Form::Plain,
+            },
             Token {
                 slot,
                 generation: slot + 1,
@@ -332,6 +340,7 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
     let channel = hub.open("b", 20).unwrap();
     let place = hub.join(
         channel,
+        Form::Plain,
         Token {
             slot: 1,
             generation: 1,
@@ -354,6 +363,7 @@ fn channels_are_bounded_and_the_longest_idle_goes_first() {
         if i != 1 {
             hub.join(
                 channel,
+                Form::Plain,
                 Token {
                     slot: i as u32,
                     generation: 1,
@@ -366,6 +376,7 @@ fn channels_are_bounded_and_the_longest_idle_goes_first() {
     let new = hub.find("new").unwrap();
     hub.join(
         new,
+        Form::Plain,
         Token {
             slot: 9,
             generation: 1,
@@ -373,4 +384,11 @@ fn channels_are_bounded_and_the_longest_idle_goes_first() {
     );
     assert_eq!(hub.open("one more", 5), Err(Reason::FullChannels));
     assert!(hub.open("c2", 5).is_ok());
+}
+
+fn token(slot: u32) -> Token {
+    Token {
+        slot,
+        generation: 1,
+    }
 }

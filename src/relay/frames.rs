@@ -89,8 +89,9 @@ impl Relay {
         match peer.place {
             Some(place) => {
                 let sender = (!peer.is(ECHO)).then_some(Sender(place));
+                let channel = self.hub.channel_of(place);
                 self.hub
-                    .submit(place.channel, Message { kind, body }, sender, now)?;
+                    .submit(channel, Message { kind, body }, sender, now)?;
             }
             None => self.echo(slot, kind, body)?,
         }

@@ -55,13 +55,13 @@ impl Relay {
         }
         // Room enough, though not all of it has been flushed.
         peer.flags &= !FULL_OUT;
-        if let Some(place) = peer.place
-            && self.hub.paused(place.channel)
+        if let Some(channel) = peer.place.map(|place| self.hub.channel_of(place))
+            && self.hub.paused(channel)
         {
             mark("publisher_paused");
             peer.flags |= WAITING;
             let token = peer.token(slot);
-            self.hub.await_resume(place.channel, token);
+            self.hub.await_resume(channel, token);
             return false;
         }
         true

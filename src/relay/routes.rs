@@ -6,6 +6,7 @@ use super::requests::CHANNEL_METHODS;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload, WsConn};
 use crate::http::{self, Answer, BodyKind, Request};
+use crate::hub::Form;
 use crate::ws;
 
 /// The page to try it: one file, no outside resources.
@@ -220,7 +221,7 @@ impl Relay {
         self.note_forwarded(slot, request)?;
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
-        peer.place = channel.map(|channel| self.hub.join(channel, peer.token(slot)));
+        peer.place = channel.map(|channel| self.hub.join(channel, Form::Plain, peer.token(slot)));
         if let Some(place) = peer.place {
             // Nothing of the log goes out before the answer.
             self.hub.hold(place, peer.is(BLOCKED));
