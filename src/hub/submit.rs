@@ -228,7 +228,6 @@ fn append_frame(
     let mut header = [0; ws::HEADER_ROOM];
     let header_len = ws::encode_header(&mut header, message.kind.opcode(), len);
     let header = &header[..header_len];
-    let check = message.kind == Kind::Text && matches!(message.body, Body::Masked { .. });
     let body = match message.body {
         Body::Gathered(gather) if len >= ADOPT_BYTES_MIN => {
             mark("gather_becomes_segment");
@@ -241,15 +240,16 @@ fn append_frame(
     let room = log.reserve(header_len + len, pool);
     let (head, payload) = room.split_at_mut(header_len);
     head.copy_from_slice(header);
+    let mut valid = true;
     match body {
-        Body::Masked {
-            payload: masked,
-            key,
-        } => ws::unmask_into(payload, masked, key),
+        Body::Masked { payload: src, key } if message.kind == Kind::Text => {
+            valid = ws::unmask_into_valid(payload, src, key);
+        }
+        Body::Masked { payload: src, key } => ws::unmask_into(payload, src, key),
         Body::Plain(bytes) => payload.copy_from_slice(bytes),
         Body::Gathered(gather) => payload.copy_from_slice(gather.payload()),
     }
-    if check && !ws::utf8::valid(payload) {
+    if !valid {
         mark("append_cancelled");
         if !planted("bad_text_committed") {
             log.cancel(pool);

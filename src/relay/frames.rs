@@ -125,10 +125,13 @@ impl Relay {
                 bytes.extend_from_slice(header);
                 let at = bytes.len();
                 bytes.resize(at + payload.len(), 0);
-                ws::unmask_into(&mut bytes[at..], payload, key);
-                if kind == Kind::Text && !ws::utf8::valid(&bytes[at..]) {
-                    bytes.truncate(begin);
-                    return Err(Reason::BadUtf8);
+                match kind {
+                    Kind::Binary => ws::unmask_into(&mut bytes[at..], payload, key),
+                    Kind::Text if ws::unmask_into_valid(&mut bytes[at..], payload, key) => {}
+                    Kind::Text => {
+                        bytes.truncate(begin);
+                        return Err(Reason::BadUtf8);
+                    }
                 }
             }
         }

@@ -13,9 +13,11 @@ pub mod fuzz;
 pub mod handshake;
 pub mod header;
 pub mod mask;
+pub mod text;
 pub mod utf8;
 
 pub use decoder::{DecodeLimits, Decoder, Event, TAIL_MAX};
 pub use header::{HEADER_ROOM, Kind, append_close, append_frame, encode_header, header_len};
 pub use mask::{rotate, unmask, unmask_into};
+pub use text::unmask_into_valid;
 pub use utf8::Utf8;
