@@ -11,6 +11,7 @@ use crate::payload::HEADER_BYTES;
 use crate::scenario::echo::Echo;
 use crate::scenario::fanout::Fanout;
 use crate::scenario::idle::Idle;
+use crate::target::TargetOptions;
 
 /// Drives any WebSocket server and proves what it delivered.
 ///
@@ -43,9 +44,9 @@ pub struct Common {
     /// The server, as ws://HOST:PORT/PATH
     #[arg(long)]
     pub url: String,
-    /// Process of the server, for its CPU and memory; repeat it for each of several
-    #[arg(long)]
-    pub pid: Vec<u32>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub target: TargetOptions,
     /// Also write the report as JSON into this file; "-" prints it instead of the table
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -13,6 +13,7 @@ use crate::proof::Faults;
 use crate::reactor::Reactor;
 use crate::report::{Cost, Measured};
 use crate::storm::Storm;
+use crate::target::spawn::free_port;
 use crate::target::{self, Sample, Target};
 use crate::{progress, random};
 
@@ -110,23 +111,27 @@ impl Stage {
     /// # Errors
     /// A sentence: a bad URL, too few descriptors, an unreadable process.
     pub fn new(common: &Common, connections: u64, takes: Duration) -> Result<Stage, String> {
-        let descriptors = target::raise_descriptors();
-        if connections + DESCRIPTORS_RESERVE > descriptors {
+        let needed = connections + DESCRIPTORS_RESERVE;
+        let descriptors = target::raise_descriptors_to(needed);
+        if needed > descriptors {
             return Err(format!(
-                "{connections} connections need {} descriptors, the limit is {descriptors}: see ulimit -Hn",
-                connections + DESCRIPTORS_RESERVE
+                "{connections} connections need {needed} descriptors, the limit is {descriptors}: see ulimit -Hn"
             ));
         }
-        let url = Url::parse(&common.url)?;
+        let mut url = Url::parse(&common.url)?;
+        if common.target.spawn.is_some() && url.address.port() == 0 {
+            url.set_port(free_port(url.address.ip())?);
+        }
         if common.source_addresses > 0 && !(url.address.is_ipv4() && url.address.ip().is_loopback())
         {
             return Err("--source-addresses needs a server on 127.0.0.0/8".to_owned());
         }
         let run = run_number(common.seed);
+        let target = Target::new(&common.target, url.address)?;
         let reactor = Reactor::new(url, common.seed, common.source_addresses);
         Ok(Stage {
             reactor: reactor.map_err(|e| format!("cannot set up polling: {e}"))?,
-            target: Target::new(&common.pid)?,
+            target,
             run,
             deadline: Instant::now() + common.timeout.unwrap_or(takes + SPARE),
             in_flight: common.in_flight as usize,
@@ -145,11 +150,14 @@ impl Stage {
         };
         let bar = progress::bar("connect", total as u64);
         let mut sink = |id, text, payload: &[u8], _at| load.take(id, text, payload, 0);
-        storm.open(&mut self.reactor, total, &mut sink, |open| {
+        let opened = storm.open(&mut self.reactor, total, &mut sink, |open| {
             bar.set_position(open as u64)
-        })?;
+        });
         bar.finish_and_clear();
-        Ok(())
+        opened.map_err(|why| match &mut self.target {
+            Some(target) => target.explain(why),
+            None => why,
+        })
     }
 
     /// Takes what comes for this long, sending nothing.

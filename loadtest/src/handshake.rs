@@ -63,6 +63,18 @@ impl Url {
     }
 }
 
+impl Url {
+    /// The same place on another port.
+    pub fn set_port(&mut self, port: u16) {
+        let host = match self.authority.rfind(':') {
+            Some(colon) if !self.authority[colon..].contains(']') => &self.authority[..colon],
+            _ => &self.authority,
+        };
+        self.authority = format!("{host}:{port}");
+        self.address.set_port(port);
+    }
+}
+
 /// The value of `Sec-WebSocket-Key` for 16 bytes of nonce.
 pub fn key(nonce: [u64; 2]) -> String {
     let mut bytes = [0; 16];
@@ -155,6 +167,15 @@ mod tests {
         let six = Url::parse("ws://[::1]:9/x").unwrap();
         assert_eq!(six.address, "[::1]:9".parse().unwrap());
         assert_eq!(Url::parse("ws://[::1]/x").unwrap().address.port(), 80);
+        for (text, authority) in [
+            ("[::1]", "[::1]:7"),
+            ("[::1]:0", "[::1]:7"),
+            ("127.0.0.1:0", "127.0.0.1:7"),
+        ] {
+            let mut url = Url::parse(&format!("ws://{text}/x")).unwrap();
+            url.set_port(7);
+            assert_eq!((url.authority.as_str(), url.address.port()), (authority, 7));
+        }
         for bad in [
             "http://a/",
             "wss://127.0.0.1/",

@@ -195,3 +195,36 @@ fn what_makes_no_sense_is_refused_before_anything_is_sent() {
         assert!(ran.stderr.contains(text), "{words}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn a_server_that_is_started_for_the_run_is_measured_and_gone_afterwards() {
+    let binary = env!("CARGO_BIN_EXE_longwave-loadtest");
+    let mut words: Vec<String> =
+        format!("fanout --url ws://127.0.0.1:0/a --subscribers 10 --window 4 {CALM} --spawn")
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
+    words.push(format!("{binary} baseline --listen {{address}}; true"));
+    let ran = common::run_words(&words);
+    assert_eq!(
+        (ran.code, ran.faults()),
+        (0, RIGHT),
+        "{:#}{}",
+        ran.report,
+        ran.stderr
+    );
+    let cost = |what: &str| ran.number(&format!("/server/{what}"));
+    assert!(cost("cpu_per_delivery_us") > 0.0);
+    assert!(cost("rss_peak_bytes") >= cost("rss_end_bytes") && cost("rss_end_bytes") > 1e6);
+    assert!(cost("voluntary_switches_per_delivery") > 0.0);
+
+    *words.last_mut().unwrap() = "echo no such port >&2; exit 7".to_owned();
+    let ran = common::run_words(&words);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr
+            .contains("exit status: 7; it wrote:\nno such port"),
+        "{}",
+        ran.stderr
+    );
+}

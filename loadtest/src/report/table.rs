@@ -161,13 +161,29 @@ fn server(f: &mut impl Write, cost: &Cost) -> fmt::Result {
         cost.system_us / 1e6
     );
     row(f, "server CPU", &cpu)?;
+    let waits = format!(
+        "{:.4} per delivery, made to wait {:.4}",
+        cost.voluntary_switches_per_delivery, cost.involuntary_switches_per_delivery
+    );
+    row(f, "server waits", &waits)?;
+    let seconds = |us: Option<f64>| match us {
+        Some(us) => format!("{:.2} s", us / 1e6),
+        None => "not available".to_owned(),
+    };
+    let machine = format!(
+        "soft interrupts {}, ksoftirqd {}",
+        seconds(cost.softirq_us),
+        seconds(cost.ksoftirqd_us)
+    );
+    row(f, "machine", &machine)?;
     let kib = |bytes: u64| count(bytes / 1024);
     let memory = format!(
-        "{} KiB before, {} KiB connected ({:.0} bytes a connection), {} KiB at the end",
+        "{} KiB before, {} KiB connected ({:.0} bytes a connection), {} KiB at the end, {} KiB at most",
         kib(cost.rss_before_bytes),
         kib(cost.rss_connected_bytes),
         cost.rss_per_connection_bytes,
-        kib(cost.rss_end_bytes)
+        kib(cost.rss_end_bytes),
+        kib(cost.rss_peak_bytes)
     );
     row(f, "server memory", &memory)
 }

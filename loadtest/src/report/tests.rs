@@ -33,6 +33,7 @@ pub fn full() -> Report {
         .map(|name| (name.to_owned(), latency.summary()))
         .into();
     let sample = |user_ns, rss_bytes| crate::target::Sample {
+        cpu_ns: user_ns,
         user_ns,
         rss_bytes,
         ..Default::default()

@@ -39,8 +39,14 @@ impl Ran {
 
 /// Runs it with these words and `--json -`.
 pub fn run(words: &str) -> Ran {
+    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    run_words(&words)
+}
+
+/// The same, where a word may hold spaces.
+pub fn run_words(words: &[String]) -> Ran {
     let mut command = Command::new(BINARY);
-    command.args(words.split_whitespace()).args(["--json", "-"]);
+    command.args(words).args(["--json", "-"]);
     let out = command.output().expect("the binary runs");
     Ran {
         code: out.status.code().expect("it exits by itself"),
