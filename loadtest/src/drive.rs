@@ -139,6 +139,11 @@ impl Stage {
         })
     }
 
+    /// Gives it this long from now on, and some to spare, before all is given up.
+    pub fn allow(&mut self, time: Duration) {
+        self.deadline = Instant::now() + time + SPARE;
+    }
+
     /// Opens connections until `total` are open.
     ///
     /// # Errors
@@ -274,6 +279,15 @@ pub struct Driven {
     pub server: Option<Cost>,
 }
 
+/// What opening the connections gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Connected {
+    connections: usize,
+    seconds: f64,
+    /// The server before the first and after the last of them.
+    pub samples: [Option<Sample>; 2],
+}
+
 /// Makes a whole measured run of `connections` connections.
 ///
 /// # Errors
@@ -284,13 +298,41 @@ pub fn drive(
     connections: usize,
     span: Span,
 ) -> Result<Driven, String> {
+    let connected = connect(stage, load, connections)?;
+    measure(stage, load, &connected, span)
+}
+
+/// The first phase: opens the connections.
+///
+/// # Errors
+/// A sentence: the first that failed, or how far it got.
+pub fn connect(
+    stage: &mut Stage,
+    load: &mut impl Load,
+    connections: usize,
+) -> Result<Connected, String> {
     let before = stage.sample()?;
     let connecting = Instant::now();
     stage.open(connections, load)?;
-    let connect_s = connecting.elapsed().as_secs_f64();
+    let seconds = connecting.elapsed().as_secs_f64();
     stage.rest(SETTLE, load, &Clock(Instant::now()))?;
-    let connected = stage.sample()?;
+    Ok(Connected {
+        connections,
+        seconds,
+        samples: [before, stage.sample()?],
+    })
+}
 
+/// The other phases, over connections that are open.
+///
+/// # Errors
+/// A sentence, when the run could not be made.
+pub fn measure(
+    stage: &mut Stage,
+    load: &mut impl Load,
+    connected: &Connected,
+    span: Span,
+) -> Result<Driven, String> {
     let clock = Clock(Instant::now());
     let bar = progress::bar("run", span.to_ns / 1_000_000_000);
     stage.run(load, &clock, span.from_ns, &bar)?;
@@ -307,8 +349,8 @@ pub fn drive(
     let seconds = last.duration_since(from).as_secs_f64();
     Ok(Driven {
         measured: Measured {
-            connections: connections as u64,
-            connect_s,
+            connections: connected.connections as u64,
+            connect_s: connected.seconds,
             seconds,
             messages: load.messages() - start.2,
             deliveries,
@@ -316,10 +358,10 @@ pub fn drive(
             payload_bytes_per_s: None,
         },
         own_cpu_share: own_cpu_ns as f64 / own_wall_ns.max(1) as f64,
-        server: match (before, connected, start.0, end) {
-            (Some(before), Some(connected), Some(start), Some(end)) => Some(Cost::new(
-                [before, connected, start, end],
-                connections as u64,
+        server: match (connected.samples, start.0, end) {
+            ([Some(before), Some(after)], Some(start), Some(end)) => Some(Cost::new(
+                [before, after, start, end],
+                connected.connections as u64,
                 deliveries,
             )),
             _ => None,

@@ -47,7 +47,9 @@ pub fn run(options: &Echo) -> Result<Report, String> {
         foreign: load.echoes.foreign(),
         unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
     };
-    Ok(finished.report(&mut stage, &load))
+    let report = finished.report(&stage, &load);
+    stage.reactor.close();
+    Ok(report)
 }
 
 struct EchoLoad {

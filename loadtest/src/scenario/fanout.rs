@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
 use crate::cli::{Common, Sending};
-use crate::drive::{Clock, Load, Span, Stage, drive};
+use crate::drive::{Clock, Connected, Load, Span, Stage, connect, measure};
 use crate::latency::{Latency, Spread};
 use crate::pace::Lateness;
 use crate::payload::Maker;
@@ -40,13 +40,38 @@ pub struct Fanout {
 /// # Errors
 /// A sentence, when the run could not be made.
 pub fn run(options: &Fanout) -> Result<Report, String> {
+    let (mut stage, connected) = open(options)?;
+    let report = round(&mut stage, &connected, options)?;
+    stage.reactor.close();
+    Ok(report)
+}
+
+/// Opens all connections, for one round or for many.
+///
+/// # Errors
+/// A sentence: what contradicts itself, or which connection failed.
+pub fn open(options: &Fanout) -> Result<(Stage, Connected), String> {
     let (common, sending) = (&options.common, &options.sending);
     sending.check()?;
     let connections = options.subscribers as usize + options.publishers as usize;
     let takes = sending.warmup + sending.duration + common.grace;
     let mut stage = Stage::new(common, connections as u64, takes)?;
     let mut load = FanoutLoad::new(options, stage.run);
-    let driven = drive(&mut stage, &mut load, connections, Span::of(sending))?;
+    let connected = connect(&mut stage, &mut load, connections)?;
+    Ok((stage, connected))
+}
+
+/// Runs it once over open connections, and leaves them open. The options may be others than those
+/// it was opened with, but for the connections.
+///
+/// # Errors
+/// A sentence, when the run could not be made.
+pub fn round(stage: &mut Stage, connected: &Connected, options: &Fanout) -> Result<Report, String> {
+    let sending = &options.sending;
+    // What is left of an earlier round must not pass for this one's.
+    stage.run = stage.run.wrapping_add(1);
+    let mut load = FanoutLoad::new(options, stage.run);
+    let driven = measure(stage, &mut load, connected, Span::of(sending))?;
     let latency = Latencies::from([
         ("all".to_owned(), load.all.summary()),
         ("first".to_owned(), load.spread.first.summary()),
@@ -62,7 +87,7 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
         foreign: load.ledger.foreign(),
         unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
     };
-    Ok(finished.report(&mut stage, &load))
+    Ok(finished.report(stage, &load))
 }
 
 struct FanoutLoad {

@@ -101,11 +101,10 @@ struct Finished<'a> {
 }
 
 impl Finished<'_> {
-    fn report(self, stage: &mut Stage, load: &impl Load) -> Report {
+    fn report(self, stage: &Stage, load: &impl Load) -> Report {
         let ended = stage.reactor.ended();
         let (expected, delivered) = (load.expected(), load.delivered());
         let verdict = Verdict::new(expected, delivered, load.verdict(), self.foreign, ended);
-        stage.reactor.close();
         let Driven {
             mut measured,
             own_cpu_share,
