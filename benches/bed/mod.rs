@@ -41,7 +41,8 @@ pub struct Bed {
     /// What was sent.
     pub network: Network,
     frame: Vec<u8>,
-    publisher: u32,
+    /// The slot that publishes.
+    pub publisher: u32,
 }
 
 const UPGRADE: &[u8] = b"GET /channels/bench HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
@@ -52,26 +53,39 @@ impl Bed {
     /// A channel with so many subscribers and a publisher of messages of so many bytes.
     pub fn new(subscribers: usize, bytes: usize) -> Bed {
         let mut settings = Settings::default();
-        settings.limits.connections_max = subscribers + 1;
-        let mut relay = Relay::new(settings);
-        let mut network = Network::default();
-        let mut publisher = 0;
-        for _ in 0..=subscribers {
-            publisher = relay.next_token().slot;
-            relay.accepted(Role::Public, [127, 0, 0, 1].into(), 0);
-            let used = relay.input(publisher, &mut UPGRADE.to_vec(), false, 0);
-            assert_eq!(used, UPGRADE.len());
-            relay.flush(&mut network, 0);
-        }
-        while relay.is_busy() {
-            relay.flush(&mut network, 0);
-        }
-        assert_eq!(relay.hub().subscribers("bench"), subscribers + 1);
-        Bed {
-            relay,
+        settings.limits.connections_max = subscribers + 2;
+        let mut bed = Bed {
+            relay: Relay::new(settings),
             network: Network::default(),
             frame: masked(bytes),
-            publisher,
+            publisher: 0,
+        };
+        for _ in 0..=subscribers {
+            bed.publisher = bed.connect();
+            bed.feed(bed.publisher, &mut UPGRADE.to_vec());
+            bed.flush();
+        }
+        assert_eq!(bed.relay.hub().subscribers("bench"), subscribers + 1);
+        bed.network = Network::default();
+        bed
+    }
+
+    /// One more connection, which has said nothing yet.
+    pub fn connect(&mut self) -> u32 {
+        let slot = self.relay.next_token().slot;
+        self.relay.accepted(Role::Public, [127, 0, 0, 1].into(), 0);
+        slot
+    }
+
+    /// A connection's input, all of which has to be used.
+    pub fn feed(&mut self, slot: u32, bytes: &mut [u8]) {
+        assert_eq!(self.relay.input(slot, bytes, false, 0), bytes.len());
+    }
+
+    /// Sends everything that waits.
+    pub fn flush(&mut self) {
+        while self.relay.is_busy() {
+            self.relay.flush(&mut self.network, 0);
         }
     }
 
@@ -82,9 +96,7 @@ impl Bed {
             let used = self.relay.input(self.publisher, &mut self.frame, false, 0);
             assert_eq!(used, self.frame.len());
         }
-        while self.relay.is_busy() {
-            self.relay.flush(&mut self.network, 0);
-        }
+        self.flush();
     }
 }
 
