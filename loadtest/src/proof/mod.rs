@@ -3,20 +3,26 @@
 //! - [`Stream`] follows one publisher's messages at one receiver: a sequence from 0 without holes.
 //! - [`Echoes`] follows each connection's own messages on their way back.
 //! - [`Ledger`] follows all publishers at all receivers, and that all receivers saw one same order.
+//! - [`Part`] follows all publishers at one receiver that comes and goes, or falls behind.
+//! - [`Book`] knows what was sent.
 //!
 //! A message first seen after a later one of its publisher is *reordered*; seen again it is
 //! *duplicated*; never seen, *lost*. Memory is one number per stream while nothing is wrong.
 
+mod book;
 mod echoes;
+mod part;
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::payload::{self, Stamp};
+use crate::payload::Stamp;
 use crate::random::mix;
 
+pub use book::{Book, Read};
 pub use echoes::Echoes;
+pub use part::Part;
 
 /// What one delivery turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +56,15 @@ impl Faults {
         *self != Faults::default()
     }
 
+    /// Counts a payload that is no message of ours.
+    pub fn note(&mut self, read: Read) {
+        match read {
+            Read::Harmed => self.corrupted += 1,
+            Read::Unsent => self.phantom += 1,
+            Read::Ours(_) | Read::Foreign => {}
+        }
+    }
+
     /// Adds another's counts.
     pub fn add(&mut self, other: &Faults) {
         self.lost += other.lost;
@@ -81,6 +96,16 @@ pub enum Place {
     Again,
 }
 
+impl From<u32> for Stream {
+    /// A stream that begins with this sequence.
+    fn from(first: u32) -> Stream {
+        Stream {
+            next: first,
+            holes: BTreeMap::new(),
+        }
+    }
+}
+
 impl Stream {
     /// Notes a delivery.
     pub fn note(&mut self, sequence: u32) -> Place {
@@ -96,12 +121,13 @@ impl Stream {
 
     /// How many of the first `sent` messages have not come.
     pub fn missing(&self, sent: u32) -> u64 {
-        let skipped: u64 = self
-            .holes
-            .iter()
-            .map(|(from, to)| u64::from(to - from))
-            .sum();
-        skipped + u64::from(sent.saturating_sub(self.next))
+        self.holes() + u64::from(sent.saturating_sub(self.next))
+    }
+
+    /// How many were skipped and have not come since.
+    pub fn holes(&self) -> u64 {
+        let each = self.holes.iter();
+        each.map(|(from, to)| u64::from(to - from)).sum()
     }
 
     fn fill(&mut self, sequence: u32) -> Place {
@@ -137,8 +163,7 @@ struct Receiver {
 /// Every message of a fan-out, at every receiver.
 #[derive(Debug)]
 pub struct Ledger {
-    run: u32,
-    sent: Vec<u32>,
+    book: Book,
     receivers: Vec<Receiver>,
     /// How many receivers get each publisher's messages.
     audience: Vec<u32>,
@@ -150,10 +175,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Follows `publishers` publishers at one receiver for each of `own`, which tells whose
+    /// Follows all publishers of `book` at one receiver for each of `own`, which tells whose
     /// messages that receiver does not get. The first receiver must get everyone's.
-    pub fn new(run: u32, publishers: u32, own: impl Iterator<Item = Option<u32>>) -> Ledger {
-        let streams = vec![Stream::default(); publishers as usize].into_boxed_slice();
+    pub fn new(book: Book, own: impl Iterator<Item = Option<u32>>) -> Ledger {
+        let publishers = book.sent().len();
+        let streams = vec![Stream::default(); publishers].into_boxed_slice();
         let receivers = own.map(|own| Receiver {
             streams: streams.clone(),
             own,
@@ -161,16 +187,15 @@ impl Ledger {
             clean: true,
         });
         let receivers: Vec<Receiver> = receivers.collect();
-        let audience = (0..publishers).map(|p| {
+        let audience = (0..publishers as u32).map(|p| {
             let gets = |r: &&Receiver| r.own != Some(p);
             receivers.iter().filter(gets).count() as u32
         });
         Ledger {
-            run,
-            sent: vec![0; publishers as usize],
             audience: audience.collect(),
             receivers,
-            order_without: vec![0; publishers as usize],
+            order_without: vec![0; publishers],
+            book,
             faults: Faults::default(),
             foreign: 0,
             fresh: 0,
@@ -179,9 +204,12 @@ impl Ledger {
 
     /// Notes that a publisher sends its next message; returns the sequence number of it.
     pub fn publish(&mut self, publisher: u32) -> u32 {
-        let sent = &mut self.sent[publisher as usize];
-        *sent += 1;
-        *sent - 1
+        self.book.publish(publisher)
+    }
+
+    /// What was sent.
+    pub fn book(&self) -> &Book {
+        &self.book
     }
 
     /// How many receivers get this publisher's messages.
@@ -192,24 +220,16 @@ impl Ledger {
     /// Checks one delivery.
     pub fn deliver(&mut self, receiver: usize, text: bool, payload: &[u8]) -> Seen {
         let r = &mut self.receivers[receiver];
-        let stamp = match payload::check(payload) {
-            Some(stamp) if !text => stamp,
-            _ => {
-                self.faults.corrupted += 1;
-                r.clean = false;
-                return Seen::Other;
-            }
+        let read = match self.book.read(text, payload) {
+            Read::Ours(stamp) if r.own == Some(stamp.publisher) => Read::Unsent,
+            read => read,
         };
-        if stamp.run != self.run {
-            self.foreign += 1;
+        let Read::Ours(stamp) = read else {
+            self.foreign += u64::from(read == Read::Foreign);
+            self.faults.note(read);
+            r.clean &= read == Read::Foreign;
             return Seen::Other;
-        }
-        let sent = self.sent.get(stamp.publisher as usize);
-        if r.own == Some(stamp.publisher) || sent.is_none_or(|&s| stamp.sequence >= s) {
-            self.faults.phantom += 1;
-            r.clean = false;
-            return Seen::Other;
-        }
+        };
         match r.streams[stamp.publisher as usize].note(stamp.sequence) {
             Place::New => {}
             Place::Late => {
@@ -247,13 +267,13 @@ impl Ledger {
 
     /// First-time deliveries that there must be in the end.
     pub fn expected(&self) -> u64 {
-        let each = self.sent.iter().zip(&self.audience);
+        let each = self.book.sent().iter().zip(&self.audience);
         each.map(|(&sent, &n)| u64::from(sent) * u64::from(n)).sum()
     }
 
     /// Messages sent, over all publishers.
     pub fn messages(&self) -> u64 {
-        self.sent.iter().map(|&s| u64::from(s)).sum()
+        self.book.messages()
     }
 
     /// Messages of other runs that came along: no fault, but good to know.
@@ -277,7 +297,7 @@ impl Ledger {
     }
 
     fn missing(&self, r: &Receiver) -> u64 {
-        let each = r.streams.iter().zip(&self.sent).enumerate();
+        let each = r.streams.iter().zip(self.book.sent()).enumerate();
         each.filter(|(p, _)| r.own != Some(*p as u32))
             .map(|(_, (stream, &sent))| stream.missing(sent))
             .sum()

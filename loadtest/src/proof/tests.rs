@@ -15,7 +15,7 @@ impl Scene {
     /// `n` messages, from both publishers in turn.
     fn new(n: u32) -> Scene {
         let own = [None, None, None, Some(0), Some(1)];
-        let mut ledger = Ledger::new(RUN, 2, own.into_iter());
+        let mut ledger = Ledger::new(Book::new(RUN, 0, 2), own.into_iter());
         let mut maker = Maker::new(RUN, 64, 1);
         let sent = (0..n).map(|i| {
             let sequence = ledger.publish(i % 2);
@@ -99,7 +99,7 @@ fn another_total_order_is_found_although_each_publisher_is_in_order() {
 fn another_total_order_at_a_publisher_is_found_too() {
     // Three publishers, so that a publisher sees two others.
     let own = [None, Some(0)];
-    let mut ledger = Ledger::new(RUN, 3, own.into_iter());
+    let mut ledger = Ledger::new(Book::new(RUN, 0, 3), own.into_iter());
     let mut maker = Maker::new(RUN, 24, 1);
     let mut made = Vec::new();
     for p in [1, 2] {

@@ -11,7 +11,7 @@ use crate::drive::{Clock, Connected, Load, Span, Stage, connect, measure};
 use crate::latency::{Latency, Spread};
 use crate::pace::Lateness;
 use crate::payload::Maker;
-use crate::proof::{Faults, Ledger, Seen};
+use crate::proof::{Book, Faults, Ledger, Seen};
 use crate::reactor::Reactor;
 use crate::report::{Latencies, Report};
 
@@ -111,7 +111,7 @@ impl FanoutLoad {
         let (sending, publishers) = (&options.sending, options.publishers);
         let subscribers = (0..options.subscribers).map(|_| None);
         let own = (0..publishers).map(|p| (!options.own).then_some(p));
-        let ledger = Ledger::new(run, publishers, subscribers.chain(own));
+        let ledger = Ledger::new(Book::new(run, 0, publishers), subscribers.chain(own));
         let audience = (0..publishers).map(|p| ledger.audience(p));
         FanoutLoad {
             subscribers: options.subscribers as usize,

@@ -8,7 +8,7 @@ use crate::cli::{Common, duration};
 use crate::drive::{Clock, Load, Stage};
 use crate::latency::{Latency, Spread};
 use crate::payload::{HEADER_BYTES, Maker};
-use crate::proof::{Faults, Ledger, Seen};
+use crate::proof::{Book, Faults, Ledger, Seen};
 use crate::reactor::Reactor;
 use crate::report::{Client, Curve, Figures, Measured, Report, Verdict};
 use crate::target::Sample;
@@ -182,7 +182,7 @@ struct OneMessage {
 impl OneMessage {
     fn new(total: usize, run: u32, seed: u64) -> OneMessage {
         let own = (0..total).map(|id| (id + 1 == total).then_some(0));
-        let ledger = Ledger::new(run, 1, own);
+        let ledger = Ledger::new(Book::new(run, 0, 1), own);
         OneMessage {
             publisher: total - 1,
             maker: Maker::new(run, 4 * HEADER_BYTES, seed),
