@@ -82,6 +82,14 @@ pub struct Sending {
     /// Messages that one sender sends in one write
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub measuring: Measuring,
+}
+
+/// What is measured, and when it means nothing.
+#[derive(Debug, Clone, Args)]
+pub struct Measuring {
     /// Measured time
     #[arg(long, default_value = "10s", value_parser = duration)]
     pub duration: Duration,
@@ -108,10 +116,25 @@ impl Sending {
                 self.batch, self.window
             ));
         }
-        if self.duration.is_zero() {
-            return Err("--duration is zero: nothing would be measured".to_owned());
+        self.measuring.check()
+    }
+}
+
+impl Measuring {
+    /// Refuses to measure nothing.
+    ///
+    /// # Errors
+    /// A sentence that names the option.
+    pub fn check(&self) -> Result<(), String> {
+        match self.duration.is_zero() {
+            true => Err("--duration is zero: nothing would be measured".to_owned()),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Warm-up and measured time.
+    pub fn whole(&self) -> Duration {
+        self.warmup + self.duration
     }
 }
 

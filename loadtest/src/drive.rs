@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::cli::{Common, Sending};
+use crate::cli::{Common, Measuring};
 use crate::handshake::Url;
 use crate::proof::Faults;
-use crate::reactor::Reactor;
+use crate::reactor::{Ended, Reactor};
 use crate::report::{Cost, Measured};
 use crate::storm::Storm;
 use crate::target::spawn::free_port;
 use crate::target::{self, Sample, Target};
-use crate::{progress, random};
+use crate::timeline::{Look, Recorder};
+use crate::{progress, random, sockstat};
 
 /// After connecting: time for the server to finish joining the last connection.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -42,10 +43,18 @@ pub trait Load {
     fn messages(&self) -> u64;
     /// Whether something due before `end_ns` has not been sent, by no fault of the server.
     fn owes(&self, end_ns: u64) -> bool;
-    /// Whether a connection that ended makes it pointless to go on.
-    fn stops_when_cut(&self) -> bool;
+    /// Whether one of the connections that ended makes it pointless to go on.
+    fn is_cut(&mut self, ended: &[(usize, Ended)]) -> bool;
     /// What went wrong.
     fn verdict(&self) -> Faults;
+    /// Which channel a connection is for, as a path; `None`: that of the URL.
+    fn path(&self, _id: usize) -> Option<&str> {
+        None
+    }
+    /// What takes the run down over time, if anything does.
+    fn recorder(&mut self) -> Option<&mut Recorder> {
+        None
+    }
 }
 
 /// Time since the run began.
@@ -75,11 +84,10 @@ pub struct Span {
 
 impl Span {
     /// The measured span of these options.
-    pub fn of(sending: &Sending) -> Span {
-        let from_ns = sending.warmup.as_nanos() as u64;
+    pub fn of(measuring: &Measuring) -> Span {
         Span {
-            from_ns,
-            to_ns: from_ns + sending.duration.as_nanos() as u64,
+            from_ns: measuring.warmup.as_nanos() as u64,
+            to_ns: measuring.whole().as_nanos() as u64,
         }
     }
 
@@ -144,18 +152,25 @@ impl Stage {
         self.deadline = Instant::now() + time + SPARE;
     }
 
-    /// Opens connections until `total` are open.
+    /// Opens so many connections more.
     ///
     /// # Errors
     /// A sentence: the first that failed, or how far it got.
-    pub fn open(&mut self, total: usize, load: &mut impl Load) -> Result<(), String> {
+    pub fn open(&mut self, more: usize, load: &mut impl Load) -> Result<(), String> {
         let storm = Storm {
             in_flight: self.in_flight,
             deadline: self.deadline,
         };
-        let bar = progress::bar("connect", total as u64);
+        let bar = progress::bar("connect", more as u64);
+        let first = self.reactor.begun();
+        let paths = (first..first + more).map(|id| load.path(id).map(str::to_owned));
+        let mut paths: Vec<Option<String>> = paths.collect();
+        let mut begin = |reactor: &mut Reactor, nth: usize| match paths[nth].take() {
+            Some(path) => reactor.connect_to(&path),
+            None => reactor.connect(),
+        };
         let mut sink = |id, text, payload: &[u8], _at| load.take(id, text, payload, 0);
-        let opened = storm.open(&mut self.reactor, total, &mut sink, |open| {
+        let opened = storm.open(&mut self.reactor, more, &mut begin, &mut sink, |open| {
             bar.set_position(open as u64)
         });
         bar.finish_and_clear();
@@ -213,7 +228,25 @@ impl Stage {
     fn turn(&mut self, until: Instant, load: &mut impl Load, clock: &Clock) -> Result<(), String> {
         let mut sink = |id, text, payload: &[u8], at| load.take(id, text, payload, clock.at(at));
         let turned = self.reactor.turn(until, &mut sink);
-        turned.map_err(|e| format!("polling failed: {e}"))
+        turned.map_err(|e| format!("polling failed: {e}"))?;
+        let now_ns = clock.now_ns();
+        if let Some(recorder) = load.recorder()
+            && recorder.wants_look(now_ns)
+        {
+            recorder.look(self.look()?, now_ns);
+        }
+        Ok(())
+    }
+
+    /// The server and the machine at this moment.
+    ///
+    /// # Errors
+    /// A sentence, when the server's process is gone.
+    pub fn look(&self) -> Result<Look, String> {
+        Ok(Look {
+            server: self.sample()?,
+            tcp_bytes: sockstat::tcp_bytes(),
+        })
     }
 
     /// The server's CPU and memory at this moment.
@@ -246,7 +279,7 @@ impl Stage {
     ) -> Result<(), String> {
         loop {
             let now_ns = clock.now_ns();
-            let cut = load.stops_when_cut() && !self.reactor.ended().is_empty();
+            let cut = load.is_cut(self.reactor.ended());
             if (now_ns >= end_ns && !load.owes(end_ns)) || cut {
                 return Ok(());
             }
@@ -288,24 +321,11 @@ pub struct Connected {
     pub samples: [Option<Sample>; 2],
 }
 
-/// Makes a whole measured run of `connections` connections.
+/// The first phase: opens so many connections, and gives the server a moment to finish joining
+/// the last.
 ///
 /// # Errors
-/// A sentence, when the run could not be made. Wrong deliveries are no error but a result.
-pub fn drive(
-    stage: &mut Stage,
-    load: &mut impl Load,
-    connections: usize,
-    span: Span,
-) -> Result<Driven, String> {
-    let connected = connect(stage, load, connections)?;
-    measure(stage, load, &connected, span)
-}
-
-/// The first phase: opens the connections.
-///
-/// # Errors
-/// A sentence: the first that failed, or how far it got.
+/// A sentence, when one failed.
 pub fn connect(
     stage: &mut Stage,
     load: &mut impl Load,
@@ -323,10 +343,10 @@ pub fn connect(
     })
 }
 
-/// The other phases, over connections that are open.
+/// The other phases, over connections that are open: warms up, measures, waits for stragglers.
 ///
 /// # Errors
-/// A sentence, when the run could not be made.
+/// A sentence, when the run could not be made. Wrong deliveries are no error but a result.
 pub fn measure(
     stage: &mut Stage,
     load: &mut impl Load,

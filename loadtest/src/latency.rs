@@ -45,6 +45,16 @@ impl Latency {
         self.0.saturating_record(ns);
     }
 
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
+    /// Adds all of another's.
+    pub fn add(&mut self, other: &Latency) {
+        self.0.add(&other.0).expect("the bounds are the same");
+    }
+
     /// What people read.
     pub fn summary(&self) -> Summary {
         let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1e3;
@@ -117,19 +127,27 @@ impl Spread {
         }
     }
 
+    /// Begins the figures anew; what is under way stays so.
+    pub fn begin(&mut self) {
+        for figure in [&mut self.first, &mut self.median, &mut self.last] {
+            figure.clear();
+        }
+    }
+
     /// Notes that a publisher sends its next message.
     pub fn publish(&mut self, publisher: u32) {
         let audience = self.audience[publisher as usize];
         self.publishers[publisher as usize].left.push_back(audience);
     }
 
-    /// Notes a first-time delivery; `latency_ns` is `None` while nothing is measured.
-    pub fn deliver(&mut self, publisher: u32, sequence: u32, latency_ns: Option<u64>) {
+    /// Notes a first-time delivery; `latency_ns` is `None` while nothing is measured. Whether now
+    /// everybody has that message.
+    pub fn deliver(&mut self, publisher: u32, sequence: u32, latency_ns: Option<u64>) -> bool {
         let audience = self.audience[publisher as usize];
         let under = &mut self.publishers[publisher as usize];
         let index = sequence.wrapping_sub(under.base) as usize;
         let Some(left) = under.left.get_mut(index).filter(|left| **left > 0) else {
-            return;
+            return false;
         };
         *left -= 1;
         let got = audience - *left;
@@ -140,16 +158,18 @@ impl Spread {
                 under.base += 1;
             }
         }
-        let Some(ns) = latency_ns else { return };
+        let whole = got == audience;
+        let Some(ns) = latency_ns else { return whole };
         if got == 1 {
             self.first.note(ns);
         }
         if got == audience.div_ceil(2) {
             self.median.note(ns);
         }
-        if got == audience {
+        if whole {
             self.last.note(ns);
         }
+        whole
     }
 
     /// Messages of this publisher that everybody got.

@@ -5,8 +5,8 @@
 //! | `codec`, `handshake` | the protocol as a client speaks it, written apart from the server |
 //! | `payload`, `proof` | what each message carries; what was lost, doubled, reordered, harmed |
 //! | `reactor`, `storm` | thousands of connections on one thread; opening them |
-//! | `pace`, `latency` | when to send; how long it took |
-//! | `target` | what the server spends: `/proc/PID` |
+//! | `pace`, `latency`, `timeline` | when to send; how long it took; how that went over time |
+//! | `target`, `sockstat` | what the server spends: `/proc/PID`; what TCP holds in the kernel |
 //! | `drive` | the phases of a run |
 //! | `stats` | what many short rounds say together |
 //! | `scenario` | one file per scenario |
@@ -27,6 +27,8 @@ pub mod random;
 pub mod reactor;
 pub mod report;
 pub mod scenario;
+pub mod sockstat;
 pub mod stats;
 pub mod storm;
 pub mod target;
+pub mod timeline;

@@ -58,6 +58,14 @@ impl Lateness {
         self.max_ns = self.max_ns.max(late_ns);
     }
 
+    /// Adds another's; the threshold becomes the other's.
+    pub fn add(&mut self, other: &Lateness) {
+        self.threshold_ns = other.threshold_ns;
+        self.sends += other.sends;
+        self.late += other.late;
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+
     /// Which part of the sends was late, 0 to 1.
     pub fn share(&self) -> f64 {
         self.late as f64 / self.sends.max(1) as f64

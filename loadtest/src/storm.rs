@@ -1,5 +1,6 @@
 //! Opening connections: a bounded number under way at once, one clear sentence when it fails.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::reactor::{Reactor, Sink};
@@ -17,44 +18,57 @@ pub struct Storm {
 }
 
 impl Storm {
-    /// Opens connections until `total` are open; `each` is told how many are.
+    /// Opens `more` connections, each begun by `begin`, which is told the how manieth it is; `each`
+    /// is told how many are open.
     ///
     /// # Errors
     /// A sentence: which connection failed, or how far it got in time.
     pub fn open(
         &self,
         reactor: &mut Reactor,
-        total: usize,
+        more: usize,
+        begin: &mut impl FnMut(&mut Reactor, usize) -> io::Result<()>,
         sink: &mut impl Sink,
         mut each: impl FnMut(usize),
     ) -> Result<(), String> {
-        let (mut progress, mut last) = (Instant::now(), reactor.open());
-        while reactor.open() < total {
-            if let Some((id, ended)) = reactor.ended().first() {
-                return Err(format!("connection {} of {total}: {ended}", id + 1));
+        let (first, opened_before) = (reactor.begun(), reactor.opened_ever());
+        let (mut progress, mut last) = (Instant::now(), 0);
+        let mut ends_seen = reactor.ended().len();
+        loop {
+            let open = reactor.opened_ever() - opened_before;
+            let failed = reactor.ended()[ends_seen..]
+                .iter()
+                .find(|(id, _)| *id >= first);
+            if let Some((id, ended)) = failed {
+                let nth = id - first + 1;
+                return Err(format!("connection {nth} of {more}: {ended}"));
             }
-            while reactor.begun() < total && reactor.begun() - reactor.open() < self.in_flight {
-                let id = reactor.begun();
-                let begun = reactor.connect();
-                begun.map_err(|e| {
-                    format!("connection {} of {total}: cannot connect: {e}", id + 1)
+            ends_seen = reactor.ended().len();
+            if open == more {
+                break;
+            }
+            let begun = |reactor: &Reactor| reactor.begun() - first;
+            while begun(reactor) < more && begun(reactor) - open < self.in_flight {
+                let nth = begun(reactor);
+                begin(reactor, nth).map_err(|e| {
+                    format!("connection {} of {more}: cannot connect: {e}", nth + 1)
                 })?;
             }
             let now = Instant::now();
-            if reactor.open() > last {
-                (progress, last) = (now, reactor.open());
+            if open > last {
+                (progress, last) = (now, open);
                 each(last);
             }
             let until = self.deadline.min(progress + STUCK);
             if now >= until {
                 return Err(format!(
-                    "only {last} of {total} connections opened, and none for {:.1} s",
+                    "only {last} of {more} connections opened, and none for {:.1} s",
                     progress.elapsed().as_secs_f64()
                 ));
             }
             reactor.turn(until, sink).map_err(|e| e.to_string())?;
         }
-        each(total);
+        each(more);
         Ok(())
     }
 }

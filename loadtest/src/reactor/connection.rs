@@ -174,6 +174,7 @@ impl Connection {
         let rest = answer.split_off(head);
         self.state = State::Open;
         shared.open += 1;
+        shared.opened_ever += 1;
         shared.opened.push(Opened {
             id,
             connect: self.times[1] - self.times[0],

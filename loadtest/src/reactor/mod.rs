@@ -81,6 +81,7 @@ struct Shared {
     /// Connections that were left still readable: no edge will come for them.
     again: Vec<usize>,
     open: usize,
+    opened_ever: usize,
     opened: Vec<Opened>,
     ended: Vec<(usize, Ended)>,
 }
@@ -122,6 +123,7 @@ impl Reactor {
                 random: Random::new(seed),
                 again: Vec::new(),
                 open: 0,
+                opened_ever: 0,
                 opened: Vec::new(),
                 ended: Vec::new(),
             },
@@ -136,6 +138,11 @@ impl Reactor {
     /// How many have finished their handshake and not ended.
     pub fn open(&self) -> usize {
         self.shared.open
+    }
+
+    /// How many have ever finished their handshake.
+    pub fn opened_ever(&self) -> usize {
+        self.shared.opened_ever
     }
 
     /// Which ended, and why, in that order.

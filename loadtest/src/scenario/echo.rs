@@ -2,15 +2,16 @@
 
 use clap::Args;
 
-use super::{Due, Finished, OpenLoop, TICKS_PER_TURN, lateness_of};
+use super::finish::Finished;
+use super::senders::{Outlet, Senders};
 use crate::cli::{Common, Sending};
-use crate::drive::{Clock, Load, Span, Stage, drive};
+use crate::drive::{Clock, Load, Span, Stage, connect, measure};
 use crate::latency::Latency;
-use crate::pace::Lateness;
 use crate::payload::Maker;
 use crate::proof::{Echoes, Faults, Seen};
-use crate::reactor::Reactor;
+use crate::reactor::{Ended, Reactor};
 use crate::report::{Latencies, Report};
+use crate::timeline::Recorder;
 
 /// Options of `echo`.
 #[derive(Debug, Clone, Args)]
@@ -33,130 +34,129 @@ pub struct Echo {
 pub fn run(options: &Echo) -> Result<Report, String> {
     let (common, sending) = (&options.common, &options.sending);
     sending.check()?;
-    let connections = options.connections as usize;
-    let takes = sending.warmup + sending.duration + common.grace;
+    let (connections, span) = (options.connections as usize, Span::of(&sending.measuring));
+    let takes = sending.measuring.whole() + common.grace;
     let mut stage = Stage::new(common, connections as u64, takes)?;
     let mut load = EchoLoad::new(options, stage.run);
-    let driven = drive(&mut stage, &mut load, connections, Span::of(sending))?;
+    let connected = connect(&mut stage, &mut load, connections)?;
+    let driven = measure(&mut stage, &mut load, &connected, span)?;
+    let recorder = load.recorder.take();
     let finished = Finished {
         scenario: "echo",
-        sending,
+        size: Some(sending.size),
         driven,
         latency: Latencies::from([("all".to_owned(), load.all.summary())]),
-        lateness: &load.lateness,
-        foreign: load.echoes.foreign(),
-        unsent: load.pace.as_ref().map_or(0, OpenLoop::unsent),
+        senders: vec![&load.senders],
+        foreign: load.out.echoes.foreign(),
+        ended: stage.reactor.ended().to_vec(),
     };
-    let report = finished.report(&stage, &load);
+    let mut report = finished.report(&load);
+    report.timeline = recorder.map(|r| Recorder::finish(r).0);
     stage.reactor.close();
     Ok(report)
 }
 
 struct EchoLoad {
-    batch: u32,
-    window: u32,
-    /// `None`: closed loop.
-    pace: Option<OpenLoop>,
-    /// Closed loop: who may have room in its window.
-    room: Vec<usize>,
+    senders: Senders,
+    out: Lines,
     span: Span,
+    all: Latency,
+    recorder: Option<Recorder>,
+}
+
+/// Where the messages go, and come from.
+struct Lines {
+    batch: u32,
     maker: Maker,
     echoes: Echoes,
-    all: Latency,
-    lateness: Lateness,
 }
 
 impl EchoLoad {
     fn new(options: &Echo, run: u32) -> EchoLoad {
         let (sending, connections) = (&options.sending, options.connections as usize);
+        let (measuring, span) = (&sending.measuring, Span::of(&sending.measuring));
         EchoLoad {
-            batch: sending.batch,
-            window: sending.window,
-            pace: OpenLoop::of(sending, connections),
-            room: (0..connections).collect(),
-            span: Span::of(sending),
-            maker: Maker::new(run, sending.size, options.common.seed),
-            echoes: Echoes::new(run, connections),
+            senders: Senders::new(sending.into(), connections, span),
+            out: Lines {
+                batch: sending.batch,
+                maker: Maker::new(run, sending.size, options.common.seed),
+                echoes: Echoes::new(run, connections),
+            },
+            span,
             all: Latency::default(),
-            lateness: lateness_of(sending),
+            recorder: Some(Recorder::new(measuring.warmup, measuring.whole())),
         }
     }
+}
 
-    fn publish(&mut self, id: usize, intended_ns: u64, reactor: &mut Reactor) {
+impl Outlet for Lines {
+    fn waiting_bytes(&self, sender: usize, reactor: &Reactor) -> usize {
+        reactor.waiting_bytes(sender)
+    }
+
+    fn outstanding(&self, sender: usize) -> u32 {
+        self.echoes.outstanding(sender)
+    }
+
+    fn publish(&mut self, sender: usize, intended_ns: u64, reactor: &mut Reactor) {
         for _ in 0..self.batch {
-            let sequence = self.echoes.publish(id);
-            reactor.queue(id, self.maker.make(id as u32, sequence, intended_ns));
+            let sequence = self.echoes.publish(sender);
+            let payload = self.maker.make(sender as u32, sequence, intended_ns);
+            reactor.queue(sender, payload);
         }
-        reactor.flush(id);
-    }
-
-    /// Sends what is due by the clock; when to be asked again, or `None` in a closed loop.
-    fn send_open(&mut self, reactor: &mut Reactor, clock: &Clock) -> Option<u64> {
-        for _ in 0..TICKS_PER_TURN {
-            let pace = self.pace.as_mut()?;
-            let waiting = |id| reactor.waiting_bytes(id);
-            match pace.next(waiting, clock.now_ns(), &mut self.lateness) {
-                Due::Wait(until_ns) => return Some(until_ns),
-                Due::Send {
-                    sender,
-                    intended_ns,
-                } => self.publish(sender, intended_ns, reactor),
-            }
-        }
-        Some(clock.now_ns())
-    }
-
-    fn send_closed(&mut self, reactor: &mut Reactor, clock: &Clock) {
-        for id in std::mem::take(&mut self.room) {
-            while self.echoes.outstanding(id) + self.batch <= self.window {
-                self.publish(id, clock.now_ns(), reactor);
-            }
-        }
+        reactor.flush(sender);
     }
 }
 
 impl Load for EchoLoad {
     fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64 {
-        if let Some(next_ns) = self.send_open(reactor, clock) {
-            return next_ns;
+        let before = self.messages();
+        let next_ns = self.senders.send(&mut self.out, reactor, clock);
+        let sent = self.messages() - before;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sent(sent, clock.now_ns());
         }
-        self.send_closed(reactor, clock);
-        u64::MAX
+        next_ns
     }
 
     fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64) {
-        let Seen::Fresh(stamp) = self.echoes.deliver(id, text, payload) else {
+        let Seen::Fresh(stamp) = self.out.echoes.deliver(id, text, payload) else {
             return;
         };
-        if self.pace.is_none() {
-            self.room.push(id);
-        }
+        self.senders.release(id);
         if let Some(ns) = self.span.latency(stamp.intended_ns, now_ns) {
             self.all.note(ns);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.delivered(now_ns.saturating_sub(stamp.intended_ns), now_ns);
         }
     }
 
     fn delivered(&self) -> u64 {
-        self.echoes.fresh()
+        self.out.echoes.fresh()
     }
 
     fn expected(&self) -> u64 {
-        self.echoes.messages()
+        self.out.echoes.messages()
     }
 
     fn messages(&self) -> u64 {
-        self.echoes.messages()
+        self.out.echoes.messages()
     }
 
     fn owes(&self, end_ns: u64) -> bool {
-        self.pace.as_ref().is_some_and(|pace| pace.owes(end_ns))
+        self.senders.owes(end_ns)
     }
 
-    fn stops_when_cut(&self) -> bool {
-        self.pace.is_none()
+    fn is_cut(&mut self, ended: &[(usize, Ended)]) -> bool {
+        self.senders.is_closed_loop() && !ended.is_empty()
     }
 
     fn verdict(&self) -> Faults {
-        self.echoes.verdict()
+        self.out.echoes.verdict()
+    }
+
+    fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_mut()
     }
 }

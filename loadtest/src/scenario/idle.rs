@@ -9,7 +9,7 @@ use crate::drive::{Clock, Load, Stage};
 use crate::latency::{Latency, Spread};
 use crate::payload::{HEADER_BYTES, Maker};
 use crate::proof::{Book, Faults, Ledger, Seen};
-use crate::reactor::Reactor;
+use crate::reactor::{Ended, Reactor};
 use crate::report::{Client, Curve, Figures, Measured, Report, Verdict};
 use crate::target::Sample;
 
@@ -147,12 +147,10 @@ fn open(
         Ok(())
     };
     look(stage, 0)?;
-    for n in (0..total)
-        .step_by(step)
-        .map(|from| (from + step).min(total))
-    {
+    for from in (0..total).step_by(step) {
+        let n = (from + step).min(total);
         let begun = Instant::now();
-        stage.open(n, load)?;
+        stage.open(n - from, load)?;
         connecting += begun.elapsed();
         stage.rest(SETTLE, load, clock)?;
         look(stage, n)?;
@@ -225,7 +223,7 @@ impl Load for OneMessage {
         false
     }
 
-    fn stops_when_cut(&self) -> bool {
+    fn is_cut(&mut self, _: &[(usize, Ended)]) -> bool {
         false
     }
 
