@@ -108,6 +108,8 @@ reasons! {
     NotFound, "not_found", 0, 404, "not found";
     /// The resource exists, the method does not.
     BadMethod, "bad_method", 0, 405, "method not allowed";
+    /// A media type that no transport could pass on, or the one that is ours.
+    BadContentType, "bad_content_type", 0, 400, "content type too long, not visible ASCII, or reserved";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
     /// A query parameter with a value that means nothing.

@@ -27,6 +27,8 @@ pub const TRAILER_BYTES_MAX: u32 = 4 * 1024;
 pub const TRAILER_LINES_MAX: u32 = 100;
 /// Bytes of a channel name after percent-decoding; more: 400.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
+/// Bytes of a publisher's media type, which is passed on; more: 400.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
 /// The scratch buffer of a reactor, and so the most that one read takes.
 pub const SCRATCH_BYTES: usize = bound(256 * 1024, 32 * 1024);
 /// Bytes read from one connection in one turn; the rest waits in the reactor's own ready list.

@@ -52,6 +52,7 @@ impl<N: Net> Server<N> {
         let roles: Vec<Role> = (0..net.listeners()).map(|l| net.role(l)).collect();
         let backlog = vec![true; roles.len()];
         let mut relay = Relay::new(settings);
+        relay.start_ids(net.unix_ns());
         if roles.contains(&Role::Admin) {
             relay.keep_admin_apart();
         }

@@ -169,6 +169,92 @@ fn the_first_subprotocol_offered_is_chosen_unless_a_list_says_otherwise() {
     relay.recovers();
 }
 
+/// What stands in front of a payload, and the payload; panics where there is none.
+fn meta(message: &Message) -> (String, &[u8]) {
+    let bytes: &[u8] = match message {
+        Message::Text(text) => text.as_bytes(),
+        Message::Binary(bytes) => bytes,
+        other => panic!("{other:?}"),
+    };
+    let end = bytes.windows(2).position(|w| w == b"\n\n").unwrap();
+    let lines = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    (lines, &bytes[end + 2..])
+}
+
+#[test]
+fn ws_meta_nchan_carries_the_id_and_the_type_of_each_message() {
+    let relay = Relay::start(|c| c.settings.subprotocols = vec!["chat".into()]);
+    let offer = [("sec-websocket-protocol", "chat, ws+meta.nchan")];
+    let (mut reader, chosen) = join_with(&relay, "/channels/m", &offer);
+    assert_eq!(chosen, "ws+meta.nchan");
+    let mut plain = join(&relay, "/channels/m");
+    plain.send(Message::text("one")).unwrap();
+    plain.send(Message::binary(vec![2, 0xff])).unwrap();
+    let mut messages: Vec<Message> = (0..2).map(|_| next(&mut reader)).collect();
+    let three = "Content-Type: text/x-three\r\n";
+    assert_eq!(post(&relay, "/channels/m", three, b"3").status, 201);
+    messages.push(next(&mut reader));
+    let (mut ids, mut rest) = (Vec::new(), Vec::new());
+    for message in &messages {
+        let (lines, payload) = meta(message);
+        let (id, types) = lines.split_once('\n').unwrap_or((&lines, ""));
+        let (epoch, number) = id.strip_prefix("id: ").unwrap().split_once(':').unwrap();
+        ids.push((
+            epoch.parse::<u64>().unwrap(),
+            number.parse::<u64>().unwrap(),
+        ));
+        rest.push((message.is_text(), types.to_owned(), payload.to_vec()));
+    }
+    let (epoch, first) = ids[0];
+    assert!(epoch > 1_700_000_000, "{epoch}");
+    assert_eq!(
+        ids,
+        [(epoch, first), (epoch, first + 1), (epoch, first + 2)]
+    );
+    let bytes = "content-type: application/octet-stream".to_owned();
+    let three = "content-type: text/x-three".to_owned();
+    let expected = [
+        (true, String::new(), b"one".to_vec()),
+        (false, bytes, vec![2, 0xff]),
+        (true, three, b"3".to_vec()),
+    ];
+    assert_eq!(rest, expected);
+
+    // What it sends is the message as it is, and it does not hear itself.
+    reader.send(Message::text("back")).unwrap();
+    assert_eq!(next(&mut plain), Message::text("3"));
+    assert_eq!(next(&mut plain), Message::text("back"));
+    plain.send(Message::text("last")).unwrap();
+    assert_eq!(meta(&next(&mut reader)).1, b"last");
+    drop((reader, plain));
+    relay.recovers();
+}
+
+#[test]
+fn the_subprotocol_of_ids_is_not_spoken_where_there_are_none() {
+    let relay = Relay::plain();
+    let offer = [("sec-websocket-protocol", "ws+meta.nchan, chat")];
+    assert_eq!(join_with(&relay, "/echo", &offer).1, "chat");
+    relay.recovers();
+}
+
+#[test]
+fn a_media_type_that_cannot_be_passed_on_is_refused() {
+    let relay = Relay::plain();
+    let _reader = join(&relay, "/channels/a");
+    let longest = format!("Content-Type: {}\r\n", "x".repeat(180));
+    let longer = format!("Content-Type: {}\r\n", "x".repeat(181));
+    let gap = "Content-Type: application/vnd.longwave.gap+json\r\n";
+    assert_eq!(post(&relay, "/channels/a", &longest, b"x").status, 201);
+    for bad in [&longer[..], gap, "Content-Type: \u{e9}\r\n"] {
+        assert_eq!(post(&relay, "/channels/a", bad, b"x").status, 400, "{bad}");
+    }
+    assert_eq!(
+        relay.metric("refused_total{reason=\"bad_content_type\"}"),
+        3
+    );
+}
+
 #[test]
 fn an_echo_gives_back_what_it_gets_and_closes_as_asked() {
     let relay = Relay::plain();

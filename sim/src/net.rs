@@ -158,6 +158,10 @@ impl<O: Outside> Net for SimNet<O> {
         self.kernel.now_us()
     }
 
+    fn unix_ns(&self) -> u64 {
+        1_700_000_000_000_000_123
+    }
+
     fn listeners(&self) -> usize {
         self.kernel.listeners()
     }

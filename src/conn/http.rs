@@ -25,6 +25,8 @@ pub struct Upload {
     pub channel: Box<str>,
     /// Declared to be bytes rather than text.
     pub binary: bool,
+    /// The media type it was given, to be passed on.
+    pub content_type: Option<Box<str>>,
     /// How the request is to be answered.
     pub reply: Reply,
     /// The `Origin` to be named in the answer.
@@ -39,6 +41,7 @@ impl Upload {
             gather: Gather::default(),
             channel: channel.into(),
             binary: false,
+            content_type: None,
             reply,
             origin: None,
         }

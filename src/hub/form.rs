@@ -1,8 +1,27 @@
 //! Wire forms: what a message looks like to those who take it in that form, and the one place that
 //! makes it so.
 
+use std::io::Write;
+
+use super::Id;
 use crate::buf::{Log, Pool};
+use crate::close::Reason;
+use crate::limits::CONTENT_TYPE_BYTES_MAX;
 use crate::ws::{self, Kind};
+
+/// The media type of a record that tells of a gap. No publisher may use it.
+pub const GAP_TYPE: &str = "application/vnd.longwave.gap+json";
+
+/// The media type of bytes that nobody gave one.
+const BYTES_TYPE: &str = "application/octet-stream";
+
+/// The most that stands in front of a payload: npm `nchan` looks for the end of that among the first
+/// 255 bytes.
+const META_BYTES_MAX: usize = 255;
+
+const _: () = assert!(
+    "id: :\n".len() + 40 + "content-type: \n\n".len() + CONTENT_TYPE_BYTES_MAX <= META_BYTES_MAX
+);
 
 /// How messages are encoded for a member. Closed: nothing that a client sends is part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,33 +31,139 @@ pub enum Form {
     /// WebSocket frames, compressed where that pays (RFC 7692), for those who agreed to a window of
     /// so many bits: 9 to 15.
     Deflated(u8),
+    /// WebSocket frames whose payload begins with lines that tell the message's id and media type
+    /// (the subprotocol `ws+meta.nchan` of Nchan).
+    Meta,
+}
+
+/// A message as encoders see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content<'a> {
+    pub id: Id,
+    pub kind: Kind,
+    pub content_type: Option<&'a str>,
+    /// Unmasked; UTF-8 if it is text.
+    pub payload: &'a [u8],
 }
 
 /// Appends a message to the log of any form but [`Form::Plain`], whose bytes go into its log as
-/// they come. Text is UTF-8: this cannot fail.
+/// they come. This cannot fail.
 pub(super) fn encode(
     form: Form,
-    kind: Kind,
-    payload: &[u8],
+    content: Content<'_>,
     origin: u64,
     log: &mut Log,
     pool: &mut Pool,
 ) {
     match form {
         // A message may always go uncompressed (RFC 7692 6).
-        Form::Plain | Form::Deflated(_) => frame(kind, &[], payload, origin, log, pool),
+        Form::Plain | Form::Deflated(_) => frame(&[], content, origin, log, pool),
+        Form::Meta => {
+            let mut lines = [0; META_BYTES_MAX];
+            let len = meta(content, &mut lines);
+            frame(&lines[..len], content, origin, log, pool);
+        }
     }
 }
 
-/// Appends one frame whose payload is `head`, then `payload`.
-fn frame(kind: Kind, head: &[u8], payload: &[u8], origin: u64, log: &mut Log, pool: &mut Pool) {
+/// Writes the lines in front of a payload of [`Form::Meta`]; returns how many bytes they have. Bytes
+/// are said to be bytes, so that a reader can tell them from text.
+pub(super) fn meta(content: Content<'_>, into: &mut [u8; META_BYTES_MAX]) -> usize {
+    let mut rest = &mut into[..];
+    let implied = (content.kind == Kind::Binary).then_some(BYTES_TYPE);
+    // They fit: see the assertion above.
+    let _ = writeln!(rest, "id: {}", content.id);
+    if let Some(content_type) = content.content_type.or(implied) {
+        let _ = writeln!(rest, "content-type: {content_type}");
+    }
+    let _ = rest.write_all(b"\n");
+    META_BYTES_MAX - rest.len()
+}
+
+/// Appends one frame whose payload is `head`, then that of the message.
+fn frame(head: &[u8], content: Content<'_>, origin: u64, log: &mut Log, pool: &mut Pool) {
     let mut header = [0; ws::HEADER_ROOM];
-    let len = head.len() + payload.len();
-    let header_len = ws::encode_header(&mut header, kind.opcode(), len);
+    let len = head.len() + content.payload.len();
+    let header_len = ws::encode_header(&mut header, content.kind.opcode(), len);
     let room = log.reserve(header_len + len, pool);
     let (front, rest) = room.split_at_mut(header_len);
     front.copy_from_slice(&header[..header_len]);
     rest[..head.len()].copy_from_slice(head);
-    rest[head.len()..].copy_from_slice(payload);
+    rest[head.len()..].copy_from_slice(content.payload);
     log.commit(header_len + len, origin);
+}
+
+/// Lets a publisher's media type pass: at most `CONTENT_TYPE_BYTES_MAX` bytes of visible ASCII,
+/// blanks and tabs, which no wire form has to escape, and not [`GAP_TYPE`].
+pub fn check_content_type(given: &[u8]) -> Result<&str, Reason> {
+    let fits = |b: &u8| matches!(b, b'\t' | b' '..=b'~');
+    let text = std::str::from_utf8(given).map_err(|_| Reason::BadContentType)?;
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if given.len() > CONTENT_TYPE_BYTES_MAX
+        || !given.iter().all(fits)
+        || essence.eq_ignore_ascii_case(GAP_TYPE)
+    {
+        return Err(Reason::BadContentType);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(kind: Kind, content_type: Option<&str>) -> String {
+        let mut into = [0; META_BYTES_MAX];
+        let id = Id {
+            epoch: u64::MAX,
+            number: u64::MAX,
+        };
+        let content = Content {
+            id,
+            kind,
+            content_type,
+            payload: b"x",
+        };
+        let len = meta(content, &mut into);
+        String::from_utf8(into[..len].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_lines_say_id_and_type_and_bytes_are_always_told_apart() {
+        let id = "id: 18446744073709551615:18446744073709551615\n";
+        assert_eq!(lines(Kind::Text, None), format!("{id}\n"));
+        let json = Some("application/json");
+        let typed = format!("{id}content-type: application/json\n\n");
+        assert_eq!(lines(Kind::Text, json), typed);
+        let bytes = format!("{id}content-type: application/octet-stream\n\n");
+        assert_eq!(lines(Kind::Binary, None), bytes);
+        let longest = "x".repeat(CONTENT_TYPE_BYTES_MAX);
+        assert!(lines(Kind::Text, Some(&longest)).ends_with("x\n\n"));
+    }
+
+    #[test]
+    fn only_types_that_need_no_escape_pass_and_not_that_of_gaps() {
+        let longest = "x".repeat(CONTENT_TYPE_BYTES_MAX);
+        for good in ["", "text/plain;\tcharset=\"utf-8\"", &longest] {
+            assert_eq!(check_content_type(good.as_bytes()), Ok(good));
+        }
+        let over = "x".repeat(CONTENT_TYPE_BYTES_MAX + 1);
+        let gap = "Application/VND.longwave.gap+json ; a=b";
+        for bad in [
+            &over,
+            "a\nid: 1:1",
+            "a\rb",
+            "a\0b",
+            "\x7f",
+            "é",
+            gap,
+            GAP_TYPE,
+        ] {
+            assert_eq!(
+                check_content_type(bad.as_bytes()),
+                Err(Reason::BadContentType)
+            );
+        }
+        assert!(check_content_type(b"\xff").is_err());
+    }
 }

@@ -11,6 +11,7 @@
 
 mod channel;
 mod form;
+mod id;
 mod linger;
 mod stream;
 mod submit;
@@ -26,7 +27,8 @@ use crate::wire::Token;
 use channel::Channel;
 use stream::{Member, Stream};
 
-pub use form::Form;
+pub use form::{Form, GAP_TYPE, check_content_type};
+pub use id::Id;
 pub use submit::{Body, Message, Sender, Submitted};
 pub use sweep::{Progress, Report};
 
@@ -68,7 +70,7 @@ pub struct Hub {
     linger: VecDeque<linger::Entry>,
     generation: u32,
     /// Id of the newest message, over all channels: what resuming will be by.
-    sequence: u64,
+    newest: Id,
     /// Times a channel's publishers were paused.
     pauses: u64,
     limits: HubLimits,
@@ -89,10 +91,15 @@ impl Hub {
             dirty: VecDeque::new(),
             linger: VecDeque::new(),
             generation: 0,
-            sequence: 0,
+            newest: Id::starting_at(0),
             pauses: 0,
             limits,
         }
+    }
+
+    /// Counts ids from this time on. Before the first message.
+    pub fn start_ids(&mut self, unix_ns: u64) {
+        self.newest = Id::starting_at(unix_ns);
     }
 
     /// How many channels exist.

@@ -1,7 +1,7 @@
 //! From a publisher's message to bytes in the log: the one copy, unmasking on the way.
 
-use super::form::encode;
-use super::{Form, Hub, Place};
+use super::form::{Content, encode};
+use super::{Form, Hub, Id, Place};
 use crate::buf::{Gather, Log, Pool};
 use crate::close::Reason;
 use crate::limits::ADOPT_BYTES_MIN;
@@ -49,6 +49,8 @@ impl Body<'_> {
 pub struct Message<'a> {
     /// Text or binary.
     pub kind: Kind,
+    /// Its media type, where the publisher gave one that [`check_content_type`](super::check_content_type) lets pass.
+    pub content_type: Option<&'a str>,
     /// Its payload. Masked text is checked here; any other text has to be UTF-8.
     pub body: Body<'a>,
 }
@@ -60,8 +62,8 @@ pub struct Sender(pub Place);
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Submitted {
-    /// Its id: one counter over all channels.
-    pub id: u64,
+    /// Its id.
+    pub id: Id,
     /// To how many subscribers it goes.
     pub subscribers: usize,
 }
@@ -76,15 +78,16 @@ impl Hub {
         sender: Option<Sender>,
         now: u64,
     ) -> Result<Submitted, Reason> {
-        let members = self.append(channel, message, sender)?;
-        self.sequence += 1;
+        let id = self.newest.next();
+        let members = self.append(channel, message, sender, id)?;
+        self.newest = id;
         if members == 0 {
             self.note_idle(channel, now);
         } else {
             self.channels[channel as usize].used_ms = now;
         }
         Ok(Submitted {
-            id: self.sequence,
+            id,
             subscribers: members - usize::from(sender.is_some()),
         })
     }
@@ -96,6 +99,7 @@ impl Hub {
         channel: u32,
         message: Message<'_>,
         sender: Option<Sender>,
+        id: Id,
     ) -> Result<usize, Reason> {
         let (mut plain, mut others, mut members) = (None, false, 0);
         for &id in &self.channels[channel as usize].streams {
@@ -109,7 +113,7 @@ impl Hub {
         }
         if others {
             let mut scratch = std::mem::take(&mut self.scratch);
-            let result = self.append_forms(channel, plain, message, sender, &mut scratch);
+            let result = self.append_forms(channel, plain, message, sender, id, &mut scratch);
             self.scratch = scratch;
             result?;
         } else if let Some(id) = plain {
@@ -126,25 +130,24 @@ impl Hub {
         plain: Option<u32>,
         message: Message<'_>,
         sender: Option<Sender>,
+        id: Id,
         scratch: &mut Vec<u8>,
     ) -> Result<(), Reason> {
         let message = message.unmasked(scratch)?;
         let origin = self.origin(sender);
         for at in 0..self.channels[channel as usize].streams.len() {
-            let id = self.channels[channel as usize].streams[at];
-            let s = &mut self.streams[id as usize];
+            let stream = self.channels[channel as usize].streams[at];
+            let s = &mut self.streams[stream as usize];
             if s.form != Form::Plain && !s.members.is_empty() {
                 let begin = s.log.end();
-                let payload = message.body.bytes();
-                encode(
-                    s.form,
-                    message.kind,
-                    payload,
-                    origin,
-                    &mut s.log,
-                    &mut self.pool,
-                );
-                self.committed(id, begin, sender);
+                let content = Content {
+                    id,
+                    kind: message.kind,
+                    content_type: message.content_type,
+                    payload: message.body.bytes(),
+                };
+                encode(s.form, content, origin, &mut s.log, &mut self.pool);
+                self.committed(stream, begin, sender);
             }
         }
         plain.map_or(Ok(()), |id| self.append_plain(id, message, sender))

@@ -127,6 +127,7 @@ impl Bed {
         let payload: Vec<u8> = (0..len).map(|i| (i + len) as u8).collect();
         let message = Message {
             kind: Kind::Binary,
+            content_type: None,
             body: Body::Plain(&payload),
         };
         let place = sender.map(|slot| Sender(self.places[&slot]));
@@ -329,6 +330,7 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
     let channel = hub.open("a", 0).unwrap();
     let message = |payload| Message {
         kind: Kind::Text,
+        content_type: None,
         body: Body::Plain(payload),
     };
     hub.submit(channel, message(b"x"), None, 5).unwrap();

@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
@@ -173,6 +173,11 @@ impl Net for Epoll {
 
     fn now_us(&mut self) -> u64 {
         self.begun.elapsed().as_micros() as u64
+    }
+
+    fn unix_ns(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| since.as_nanos() as u64)
     }
 
     fn listeners(&self) -> usize {

@@ -78,6 +78,9 @@ pub trait Net: Wire {
     /// Monotonic microseconds, for durations only.
     fn now_us(&mut self) -> u64;
 
+    /// The system's time in nanoseconds since 1970, asked for once, when ids begin.
+    fn unix_ns(&self) -> u64;
+
     /// How many listeners there are; an `Accept` event and `accept` name them by index.
     fn listeners(&self) -> usize;
 

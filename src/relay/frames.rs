@@ -90,8 +90,12 @@ impl Relay {
             Some(place) => {
                 let sender = (!peer.is(ECHO)).then_some(Sender(place));
                 let channel = self.hub.channel_of(place);
-                self.hub
-                    .submit(channel, Message { kind, body }, sender, now)?;
+                let message = Message {
+                    kind,
+                    content_type: None,
+                    body,
+                };
+                self.hub.submit(channel, message, sender, now)?;
             }
             None => self.echo(slot, kind, body)?,
         }

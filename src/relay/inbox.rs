@@ -110,6 +110,7 @@ impl Relay {
     fn publish_letter(&mut self, channel: &str, kind: Kind, payload: &[u8], now: u64) {
         let message = Message {
             kind,
+            content_type: None,
             body: Body::Plain(payload),
         };
         let result = self

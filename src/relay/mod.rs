@@ -153,6 +153,11 @@ impl Relay {
         }
     }
 
+    /// Counts message ids from this time on. Before the first message.
+    pub fn start_ids(&mut self, unix_ns: u64) {
+        self.hub.start_ids(unix_ns);
+    }
+
     /// The token that the next connection will have.
     pub fn next_token(&self) -> Token {
         let slot = self.peers.vacant_key() as u32;

@@ -31,6 +31,7 @@ impl Relay {
         let Upload {
             gather,
             binary,
+            content_type,
             reply,
             origin,
             ..
@@ -41,6 +42,7 @@ impl Relay {
         let kind = if text { Kind::Text } else { Kind::Binary };
         let message = Message {
             kind,
+            content_type: content_type.as_deref(),
             body: Body::Gathered(gather),
         };
         let submitted = match self.hub.submit(channel, message, None, now) {

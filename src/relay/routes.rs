@@ -6,7 +6,7 @@ use super::requests::CHANNEL_METHODS;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload, WsConn};
 use crate::http::{self, Answer, BodyKind, Request};
-use crate::hub::Form;
+use crate::hub::{Form, check_content_type};
 use crate::ws;
 
 /// The page to try it: one file, no outside resources.
@@ -150,6 +150,8 @@ impl Relay {
         let mut upload = Upload::new(request.body, name, request.reply());
         let declared = request.header("content-type").unwrap_or_default();
         upload.binary = is_binary(declared);
+        let content_type = check_content_type(declared)?;
+        upload.content_type = (!content_type.is_empty()).then(|| content_type.into());
         upload.origin = origin.map(Into::into);
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
             self.publish_upload(slot, Box::new(upload), now);
@@ -211,17 +213,21 @@ impl Relay {
             return Err(Reason::UpgradeRequired);
         }
         let subprotocols = &self.settings.subprotocols;
-        let accepted =
+        let mut accepted =
             ws::handshake::check(request.method, request.minor, request.headers, subprotocols)?;
         let echo = channel.is_none() || http::query_flag(request.query, "echo")?;
         if self.drain.is_some() {
             return Err(Reason::Drain);
         }
         let channel = channel.map(|name| self.hub.open(name, now)).transpose()?;
+        let mut form = Form::Plain;
+        if accepted.meta && channel.is_some() {
+            (accepted.subprotocol, form) = (Some(ws::handshake::META), Form::Meta);
+        }
         self.note_forwarded(slot, request)?;
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
-        peer.place = channel.map(|channel| self.hub.join(channel, Form::Plain, peer.token(slot)));
+        peer.place = channel.map(|channel| self.hub.join(channel, form, peer.token(slot)));
         if let Some(place) = peer.place {
             // Nothing of the log goes out before the answer.
             self.hub.hold(place, peer.is(BLOCKED));

@@ -30,7 +30,12 @@ pub struct Accepted<'a> {
     pub accept: [u8; ACCEPT_LEN],
     /// The subprotocol chosen, a token; `None`: none is named.
     pub subprotocol: Option<&'a str>,
+    /// Whether [`META`] was offered, which is never chosen here: not every resource speaks it.
+    pub meta: bool,
 }
+
+/// The subprotocol in which a message carries its id and media type (of Nchan).
+pub const META: &str = "ws+meta.nchan";
 
 /// Whether a request tries to become a WebSocket, so that [`check`] should answer it.
 ///
@@ -77,6 +82,7 @@ pub fn check<'a>(
     Ok(Accepted {
         accept,
         subprotocol,
+        meta: seen.meta,
     })
 }
 
@@ -120,6 +126,7 @@ struct Seen<'a> {
     connection: bool,
     body: bool,
     subprotocol: Result<Option<&'a str>, Reason>,
+    meta: bool,
 }
 
 impl Default for Seen<'_> {
@@ -132,6 +139,7 @@ impl Default for Seen<'_> {
             connection: false,
             body: false,
             subprotocol: Ok(None),
+            meta: false,
         }
     }
 }
@@ -166,6 +174,10 @@ impl<'a> Seen<'a> {
                 self.subprotocol = Err(Reason::BadUpgrade);
                 return;
             };
+            if offered == META {
+                self.meta = true;
+                continue;
+            }
             let allowed = subprotocols.is_empty() || subprotocols.iter().any(|s| s == offered);
             if allowed && self.subprotocol == Ok(None) {
                 self.subprotocol = Ok(Some(offered));

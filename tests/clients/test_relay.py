@@ -91,6 +91,15 @@ class Relay(ServerTest):
         self.assertEqual(self.join("/channels/sub", subprotocols=["b", "a"]).subprotocol, "b")
         self.assertIsNone(self.join("/channels/sub").subprotocol)
 
+    def test_meta_carries_ids_and_types(self):
+        reader = self.join("/channels/meta", subprotocols=["chat", "ws+meta.nchan"])
+        self.assertEqual(reader.subprotocol, "ws+meta.nchan")
+        sender = self.join("/channels/meta")
+        sender.send("text")
+        sender.send(b"\xff")
+        self.assertRegex(reader.recv(WAIT), r"\Aid: \d+:\d+\n\ntext\Z")
+        self.assertRegex(reader.recv(WAIT), rb"\Aid: \d+:\d+\ncontent-type: application/octet-stream\n\n\xff\Z")
+
     def test_echo_echoes(self):
         ws = self.join("/echo")
         ws.send("same")

@@ -13,6 +13,7 @@ fn a_form_costs_nothing_without_members_and_its_stream_goes_with_the_last() {
     assert_eq!((hub.streams.len(), hub.subscribers("a")), (1, 1));
     let message = Message {
         kind: Kind::Text,
+        content_type: None,
         body: Body::Plain(b"x"),
     };
     hub.submit(channel, message, None, 0).unwrap();
@@ -50,6 +51,7 @@ fn bad_text_is_in_no_log_whichever_forms_there_are() {
             .collect();
         let message = |payload| Message {
             kind: Kind::Text,
+            content_type: None,
             body: Body::Masked {
                 payload,
                 key: [0; 4],
@@ -66,7 +68,10 @@ fn bad_text_is_in_no_log_whichever_forms_there_are() {
         );
         let others = forms.len() - 1;
         let expected = Submitted {
-            id: 1,
+            id: Id {
+                epoch: 0,
+                number: 1,
+            },
             subscribers: others,
         };
         assert_eq!(good, Ok(expected), "{forms:?}");
@@ -95,6 +100,7 @@ fn a_channel_is_paused_by_its_worst_stream_until_all_have_offered_enough() {
     let payload = vec![0; LIMITS.unflushed_bytes_max as usize];
     let message = Message {
         kind: Kind::Binary,
+        content_type: None,
         body: Body::Plain(&payload),
     };
     hub.submit(channel, message, None, 0).unwrap();

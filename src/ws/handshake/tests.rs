@@ -191,10 +191,21 @@ fn without_a_list_the_first_subprotocol_offered_is_chosen() {
     assert_eq!(chosen(&[], &[]), Ok(None));
     assert_eq!(chosen(&["", " , "], &[]), Ok(None));
     assert_eq!(chosen(&["chat, superchat"], &[]), Ok(Some("chat")));
-    assert_eq!(
-        chosen(&[",", "ws+meta.nchan", "chat"], &[]),
-        Ok(Some("ws+meta.nchan"))
-    );
+    assert_eq!(chosen(&[",", "x-1", "chat"], &[]), Ok(Some("x-1")));
+}
+
+#[test]
+fn the_subprotocol_of_ids_is_told_apart_and_chosen_by_the_resource() {
+    let offer = |offers: &[&str], known: &[&str]| {
+        let lines = with("Sec-WebSocket-Protocol", offers);
+        let accepted = run("GET", 1, &lines, known).unwrap();
+        (accepted.meta, accepted.subprotocol.map(str::to_owned))
+    };
+    let chat = Some("chat".to_owned());
+    assert_eq!(offer(&["ws+meta.nchan"], &[]), (true, None));
+    assert_eq!(offer(&["chat", "ws+meta.nchan"], &[]), (true, chat.clone()));
+    assert_eq!(offer(&["ws+meta.nchan, chat"], &["chat"]), (true, chat));
+    assert_eq!(offer(&["WS+META.NCHAN"], &["chat"]), (false, None));
 }
 
 #[test]
