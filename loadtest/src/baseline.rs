@@ -14,7 +14,8 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use crate::codec::{self, Opcode};
-use crate::{handshake, target};
+use crate::dialect::handshake;
+use crate::target;
 
 const SCRATCH_BYTES: usize = 256 * 1024;
 const LISTENER: Token = Token(usize::MAX);

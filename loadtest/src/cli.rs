@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::baseline::Baseline;
+use crate::dialect::DialectOptions;
 use crate::payload::HEADER_BYTES;
 use crate::scenario::echo::Echo;
 use crate::scenario::fanout::Fanout;
@@ -41,12 +42,15 @@ pub enum Scenario {
 /// What all scenarios share.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// The server, as ws://HOST:PORT/PATH
+    /// The server, as ws://HOST:PORT/PATH or wss://…
     #[arg(long)]
     pub url: String,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub target: TargetOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub dialect: DialectOptions,
     /// Also write the report as JSON into this file; "-" prints it instead of the table
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 
 use crate::cli::{Common, Measuring};
-use crate::handshake::Url;
 use crate::proof::Faults;
-use crate::reactor::{Ended, Reactor};
+use crate::reactor::{Ended, Reactor, Role};
 use crate::report::{Cost, Measured};
 use crate::storm::Storm;
 use crate::target::spawn::free_port;
 use crate::target::{self, Sample, Target};
 use crate::timeline::{Look, Recorder};
+use crate::url::Url;
 use crate::{progress, random, sockstat};
 
 /// After connecting: time for the server to finish joining the last connection.
@@ -50,6 +50,10 @@ pub trait Load {
     /// Which channel a connection is for, as a path; `None`: that of the URL.
     fn path(&self, _id: usize) -> Option<&str> {
         None
+    }
+    /// What a connection is for.
+    fn role(&self, _id: usize) -> Role {
+        Role::Subscriber
     }
     /// What takes the run down over time, if anything does.
     fn recorder(&mut self) -> Option<&mut Recorder> {
@@ -135,8 +139,9 @@ impl Stage {
             return Err("--source-addresses needs a server on 127.0.0.0/8".to_owned());
         }
         let run = run_number(common.seed);
-        let target = Target::new(&common.target, url.address)?;
-        let reactor = Reactor::new(url, common.seed, common.source_addresses);
+        let endpoints = common.dialect.endpoints(url)?;
+        let target = Target::new(&common.target, endpoints.listen.url.address)?;
+        let reactor = Reactor::new(endpoints, common.seed, common.source_addresses);
         Ok(Stage {
             reactor: reactor.map_err(|e| format!("cannot set up polling: {e}"))?,
             target,
@@ -163,11 +168,11 @@ impl Stage {
         };
         let bar = progress::bar("connect", more as u64);
         let first = self.reactor.begun();
-        let paths = (first..first + more).map(|id| load.path(id).map(str::to_owned));
-        let mut paths: Vec<Option<String>> = paths.collect();
-        let mut begin = |reactor: &mut Reactor, nth: usize| match paths[nth].take() {
-            Some(path) => reactor.connect_to(&path),
-            None => reactor.connect(),
+        let seat = |id| (load.role(id), load.path(id).map(str::to_owned));
+        let seats: Vec<(Role, Option<String>)> = (first..first + more).map(seat).collect();
+        let mut begin = |reactor: &mut Reactor, nth: usize| {
+            let (role, path) = &seats[nth];
+            reactor.connect_as(*role, path.as_deref())
         };
         let mut sink = |id, text, payload: &[u8], _at| load.take(id, text, payload, 0);
         let opened = storm.open(&mut self.reactor, more, &mut begin, &mut sink, |open| {

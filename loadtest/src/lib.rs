@@ -2,9 +2,10 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `codec`, `handshake` | the protocol as a client speaks it, written apart from the server |
+//! | `codec`, `dialect` | the protocols as a client speaks them, written apart from the server |
 //! | `payload`, `proof` | what each message carries; what was lost, doubled, reordered, harmed |
 //! | `reactor`, `storm` | thousands of connections on one thread; opening them |
+//! | `url` | where to |
 //! | `pace`, `latency`, `timeline` | when to send; how long it took; how that went over time |
 //! | `target`, `sockstat` | what the server spends: `/proc/PID`; what TCP holds in the kernel |
 //! | `drive` | the phases of a run |
@@ -16,8 +17,8 @@
 pub mod baseline;
 pub mod cli;
 pub mod codec;
+pub mod dialect;
 pub mod drive;
-pub mod handshake;
 pub mod latency;
 pub mod pace;
 pub mod payload;
@@ -32,3 +33,4 @@ pub mod stats;
 pub mod storm;
 pub mod target;
 pub mod timeline;
+pub mod url;

@@ -228,3 +228,24 @@ fn a_server_that_is_started_for_the_run_is_measured_and_gone_afterwards() {
         ran.stderr
     );
 }
+
+#[test]
+fn text_and_documents_are_proved_too() {
+    let bare = Bare::start(&[]);
+    let address = &bare.address;
+    for (form, size) in [("text", 36), ("text", 1000), ("json", 82), ("json", 70_000)] {
+        let ran = run(&format!(
+            "fanout --url ws://{address}/a --subscribers 3 --publishers 2 --window 2 --payload {form} --size {size} {CALM}"
+        ));
+        assert_eq!((ran.code, ran.faults()), (0, RIGHT), "{:#}", ran.report);
+        assert!(ran.number("/verdict/delivered") > 10.0);
+    }
+    let ran = run(&format!(
+        "echo --url ws://{address}/echo --payload json --size 300 {CALM}"
+    ));
+    assert_eq!((ran.code, ran.faults()), (0, RIGHT), "{:#}", ran.report);
+    let ran = run(&format!(
+        "fanout --url ws://{address}/a --payload json --size 50 {CALM}"
+    ));
+    assert!(ran.stderr.contains("82 bytes"), "{}", ran.stderr);
+}

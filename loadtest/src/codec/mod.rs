@@ -8,6 +8,8 @@
 //!   connection between messages owns no buffer.
 //! - [`encode`] masks every frame with a key of its own (RFC 6455 5.3).
 
+pub mod http;
+
 use std::fmt;
 
 /// A message over this many bytes is a violation rather than memory.

@@ -7,18 +7,17 @@ use mio::event::Event as Readiness;
 use mio::net::TcpStream;
 
 use super::{Ended, Opened, Shared, Sink};
-use crate::codec::{self, Decoder, Event, Opcode};
-use crate::handshake;
+use crate::dialect::{Session, Wire};
 
 /// Reads of one connection in one turn; then the others have theirs.
 const READS_PER_TURN: usize = 4;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// No TCP connection yet; the key of the request.
-    Connecting(String),
-    /// The request is under way: its key, and the answer so far.
-    Shaking(String, Vec<u8>),
+    /// No TCP connection yet.
+    Connecting,
+    /// The session is not open yet.
+    Shaking,
     Open,
 }
 
@@ -27,7 +26,7 @@ pub struct Connection {
     /// `None` once it ended.
     socket: Option<TcpStream>,
     state: State,
-    decoder: Decoder,
+    session: Session,
     out: Vec<u8>,
     /// How much of `out` the system has taken.
     taken: usize,
@@ -40,12 +39,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(socket: TcpStream, key: String, request: String) -> Connection {
+    pub fn new(socket: TcpStream, session: Session) -> Connection {
         Connection {
             socket: Some(socket),
-            state: State::Connecting(key),
-            decoder: Decoder::default(),
-            out: request.into_bytes(),
+            state: State::Connecting,
+            session,
+            out: Vec::new(),
             taken: 0,
             times: [Instant::now(); 2],
             allowed: None,
@@ -65,7 +64,7 @@ impl Connection {
         shared: &mut Shared,
         sink: &mut impl Sink,
     ) {
-        if matches!(self.state, State::Connecting(_)) && !self.finish_connecting(id, shared) {
+        if self.state == State::Connecting && !self.finish_connecting(id, shared) {
             return;
         }
         if event.is_writable() {
@@ -89,10 +88,10 @@ impl Connection {
         match error {
             None => {
                 self.times[1] = Instant::now();
-                if let State::Connecting(key) = &mut self.state {
-                    self.state = State::Shaking(std::mem::take(key), Vec::new());
-                }
+                self.state = State::Shaking;
+                self.session.begin(&mut wire(&mut self.out, shared));
                 self.flush(id, shared);
+                self.note_open(id, self.times[1], shared);
                 true
             }
             Some(e) if e.kind() == io::ErrorKind::NotConnected => false,
@@ -130,7 +129,7 @@ impl Connection {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => Ended::Cut(e.to_string()),
             };
-            let ended = match (&self.state, ended) {
+            let ended = match (self.state, ended) {
                 (State::Open, ended) => ended,
                 (_, Ended::Cut(why)) => Ended::Refused(why),
                 (_, ended) => ended,
@@ -144,34 +143,24 @@ impl Connection {
     fn take(&mut self, id: usize, n: usize, shared: &mut Shared, sink: &mut impl Sink) {
         let at = Instant::now();
         let scratch = std::mem::take(&mut shared.scratch);
-        let result = match self.state {
-            State::Open => self.frames(id, &scratch[..n], at, shared, sink),
-            _ => self.shake(id, &scratch[..n], at, shared, sink),
-        };
+        let mut hear = |odd, payload: &[u8]| sink(id, odd, payload, at);
+        let mut wire = wire(&mut self.out, shared);
+        let result = self.session.take(&scratch[..n], &mut wire, &mut hear);
         shared.scratch = scratch;
+        self.note_open(id, at, shared);
         match result {
             Ok(()) if self.waiting_bytes() > 0 => self.flush(id, shared),
             Ok(()) => {}
+            Err(Ended::Closed(1000 | 1005, _)) if self.leaving => self.end(id, Ended::Left, shared),
             Err(ended) => self.end(id, ended, shared),
         }
     }
 
-    fn shake(
-        &mut self,
-        id: usize,
-        bytes: &[u8],
-        at: Instant,
-        shared: &mut Shared,
-        sink: &mut impl Sink,
-    ) -> Result<(), Ended> {
-        let State::Shaking(key, answer) = &mut self.state else {
-            return Ok(());
-        };
-        answer.extend_from_slice(bytes);
-        let Some(head) = handshake::answer(answer, key).map_err(Ended::Refused)? else {
-            return Ok(());
-        };
-        let rest = answer.split_off(head);
+    /// Counts it as open, once it is.
+    fn note_open(&mut self, id: usize, at: Instant, shared: &mut Shared) {
+        if self.state != State::Shaking || !self.session.is_open() {
+            return;
+        }
         self.state = State::Open;
         shared.open += 1;
         shared.opened_ever += 1;
@@ -180,35 +169,13 @@ impl Connection {
             connect: self.times[1] - self.times[0],
             handshake: at.saturating_duration_since(self.times[1]),
         });
-        self.frames(id, &rest, at, shared, sink)
     }
 
-    fn frames(
-        &mut self,
-        id: usize,
-        bytes: &[u8],
-        at: Instant,
-        shared: &mut Shared,
-        sink: &mut impl Sink,
-    ) -> Result<(), Ended> {
-        let (out, random) = (&mut self.out, &mut shared.random);
-        let mut closed = None;
-        let fed = self.decoder.feed(bytes, &mut |event| match event {
-            Event::Message { text, payload } => sink(id, text, payload, at),
-            Event::Ping(payload) => codec::encode(out, Opcode::Pong, payload, random.key()),
-            Event::Pong(_) => {}
-            Event::Close(code, reason) => closed = Some(Ended::Closed(code, reason.to_owned())),
-        });
-        if self.leaving && matches!(closed, Some(Ended::Closed(1000 | 1005, _))) {
-            closed = Some(Ended::Left);
-        }
-        fed.map_err(Ended::Violation)?;
-        closed.map_or(Ok(()), Err)
-    }
-
-    pub fn queue(&mut self, opcode: Opcode, payload: &[u8], key: [u8; 4]) {
+    /// Publishes a payload, once [`Connection::flush`] is called.
+    pub fn publish(&mut self, payload: &[u8], shared: &mut Shared) {
         if self.socket.is_some() {
-            codec::encode(&mut self.out, opcode, payload, key);
+            let mut wire = wire(&mut self.out, shared);
+            self.session.publish(payload, &mut wire);
         }
     }
 
@@ -217,7 +184,7 @@ impl Connection {
     }
 
     pub fn flush(&mut self, id: usize, shared: &mut Shared) {
-        if matches!(self.state, State::Connecting(_)) {
+        if self.state == State::Connecting {
             return;
         }
         while let Some(socket) = &mut self.socket {
@@ -249,11 +216,13 @@ impl Connection {
 
     /// Says goodbye (1000) and reads on until the server has said it too.
     pub fn leave(&mut self, id: usize, shared: &mut Shared) {
-        if self.leaving || !matches!(self.state, State::Open) {
+        if self.leaving || self.socket.is_none() || self.state != State::Open {
             return;
         }
-        self.queue(Opcode::Close, &1000u16.to_be_bytes(), shared.random.key());
         self.leaving = true;
+        if !self.session.goodbye(&mut wire(&mut self.out, shared)) {
+            return self.end(id, Ended::Left, shared);
+        }
         self.flush(id, shared);
     }
 
@@ -267,22 +236,37 @@ impl Connection {
             return;
         }
         if let (Ended::Closed(code, _), false) = (&ended, self.leaving) {
-            let reply = code.to_be_bytes();
-            let payload: &[u8] = if *code == 0 { &[] } else { &reply };
-            codec::encode(&mut self.out, Opcode::Close, payload, shared.random.key());
+            let mut wire = wire(&mut self.out, shared);
+            self.session.answer_close(*code, &mut wire);
             self.flush(id, shared);
         }
-        if matches!(self.state, State::Open) {
+        if self.state == State::Open {
             shared.open -= 1;
         }
         self.drop_socket();
         shared.ended.push((id, ended));
     }
 
-    pub fn drop_socket(&mut self) {
+    /// Says goodbye (1000), as far as the system takes it, and closes the socket.
+    pub fn close(&mut self, id: usize, shared: &mut Shared) {
+        if self.socket.is_some() {
+            self.session.goodbye(&mut wire(&mut self.out, shared));
+            self.flush(id, shared);
+            self.drop_socket();
+        }
+    }
+
+    fn drop_socket(&mut self) {
         self.socket = None;
         self.out = Vec::new();
         self.taken = 0;
-        self.decoder = Decoder::default();
+        self.session.forget();
+    }
+}
+
+fn wire<'a>(out: &'a mut Vec<u8>, shared: &'a mut Shared) -> Wire<'a> {
+    Wire {
+        out,
+        random: &mut shared.random,
     }
 }

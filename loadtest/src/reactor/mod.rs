@@ -14,14 +14,16 @@ mod timer;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::codec::{Opcode, Violation};
-use crate::handshake::{self, Url};
+use crate::codec::Violation;
+use crate::dialect::{Endpoint, Endpoints, Session};
 use crate::random::Random;
+use crate::url::Url;
 use connection::Connection;
 use timer::Timer;
 
@@ -45,6 +47,8 @@ pub enum Ended {
     Cut(String),
     /// The server broke RFC 6455.
     Violation(Violation),
+    /// The server refused what was published.
+    Rejected(String),
     /// We left, and it went as it should.
     Left,
 }
@@ -68,6 +72,7 @@ impl fmt::Display for Ended {
             Ended::Closed(code, reason) => write!(f, "closed by the server: {code} {reason}"),
             Ended::Cut(why) => write!(f, "cut without a close frame: {why}"),
             Ended::Violation(v) => write!(f, "protocol violation: {v}"),
+            Ended::Rejected(why) => write!(f, "publishing failed: {why}"),
             Ended::Left => write!(f, "left"),
         }
     }
@@ -86,19 +91,30 @@ struct Shared {
     ended: Vec<(usize, Ended)>,
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// To listen.
+    #[default]
+    Subscriber,
+    /// To publish; where the dialect has one place for both, it listens too.
+    Publisher,
+}
+
 /// All connections to one server.
 #[derive(Debug)]
 pub struct Reactor {
     poll: Poll,
     events: Events,
     timer: Timer,
-    url: Url,
+    endpoints: Endpoints,
     sources: u8,
     connections: Vec<Connection>,
     shared: Shared,
 }
 
-/// Takes each message: connection, whether it is text, payload, and when it was read.
+/// Takes each payload: connection, whether it came as the wrong kind of message (text or binary),
+/// its bytes, and when they were read.
 pub trait Sink: FnMut(usize, bool, &[u8], Instant) {}
 impl<F: FnMut(usize, bool, &[u8], Instant)> Sink for F {}
 
@@ -108,14 +124,14 @@ impl Reactor {
     ///
     /// # Errors
     /// When the system gives no poll or timer.
-    pub fn new(url: Url, seed: u64, sources: u8) -> io::Result<Reactor> {
+    pub fn new(endpoints: Endpoints, seed: u64, sources: u8) -> io::Result<Reactor> {
         let poll = Poll::new()?;
         let timer = Timer::new(&poll, TIMER)?;
         Ok(Reactor {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),
             timer,
-            url,
+            endpoints,
             sources,
             connections: Vec::new(),
             shared: Shared {
@@ -155,38 +171,45 @@ impl Reactor {
         std::mem::take(&mut self.shared.opened)
     }
 
-    /// Begins one more connection.
+    /// Begins one more connection, a subscriber's.
     ///
     /// # Errors
     /// What the system said; a refused connection may also show later, in [`Reactor::ended`].
     pub fn connect(&mut self) -> io::Result<()> {
-        self.connect_to(&self.url.path.clone())
+        self.connect_as(Role::Subscriber, None)
     }
 
-    /// Begins one more connection, to another path of the same server.
+    /// Begins one more connection, for this, and to another path of the server than its URL's.
     ///
     /// # Errors
     /// As [`Reactor::connect`].
-    pub fn connect_to(&mut self, path: &str) -> io::Result<()> {
+    pub fn connect_as(&mut self, role: Role, path: Option<&str>) -> io::Result<()> {
+        let own = self.endpoints.publish.as_ref();
+        let endpoint = own.filter(|_| role == Role::Publisher);
+        let mut endpoint = endpoint.unwrap_or(&self.endpoints.listen).clone();
+        if let Some(path) = path {
+            let url = Url {
+                path: path.to_owned(),
+                ..endpoint.url.clone()
+            };
+            endpoint = Rc::new(Endpoint {
+                url,
+                ..(*endpoint).clone()
+            });
+        }
         let id = self.connections.len();
-        let mut socket = mio::net::TcpStream::from_std(self.begin(id)?.into());
+        let socket = self.begin(id, endpoint.url.address)?;
+        let mut socket = mio::net::TcpStream::from_std(socket.into());
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll
             .registry()
             .register(&mut socket, Token(id), both)?;
-        let random = &mut self.shared.random;
-        let key = handshake::key([random.next_u64(), random.next_u64()]);
-        let url = Url {
-            path: path.to_owned(),
-            ..self.url.clone()
-        };
-        let request = handshake::request(&url, &key);
-        self.connections.push(Connection::new(socket, key, request));
+        let session = Session::new(&endpoint);
+        self.connections.push(Connection::new(socket, session));
         Ok(())
     }
 
-    fn begin(&self, id: usize) -> io::Result<Socket> {
-        let to = self.url.address;
+    fn begin(&self, id: usize, to: SocketAddr) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -229,10 +252,9 @@ impl Reactor {
         Ok(())
     }
 
-    /// Puts one message into a connection's output; [`Reactor::flush`] sends it.
+    /// Publishes one payload into a connection's output; [`Reactor::flush`] sends it.
     pub fn queue(&mut self, id: usize, payload: &[u8]) {
-        let key = self.shared.random.key();
-        self.connections[id].queue(Opcode::Binary, payload, key);
+        self.connections[id].publish(payload, &mut self.shared);
     }
 
     /// Sends a connection's output, as far as the system takes it.
@@ -266,10 +288,7 @@ impl Reactor {
     /// Says goodbye to the server (1000) and closes everything.
     pub fn close(&mut self) {
         for (id, connection) in self.connections.iter_mut().enumerate() {
-            let key = self.shared.random.key();
-            connection.queue(Opcode::Close, &1000u16.to_be_bytes(), key);
-            connection.flush(id, &mut self.shared);
-            connection.drop_socket();
+            connection.close(id, &mut self.shared);
         }
     }
 }

@@ -18,7 +18,7 @@ impl Scene {
     fn new() -> Scene {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("ws://{}/x", listener.local_addr().unwrap())).unwrap();
-        let mut reactor = Reactor::new(url, 1, 0).unwrap();
+        let mut reactor = Reactor::new(Endpoints::raw(url), 1, 0).unwrap();
         reactor.connect().unwrap();
         let (mut server, _) = listener.accept().unwrap();
         let soon = Instant::now() + Duration::from_secs(5);
@@ -32,7 +32,7 @@ impl Scene {
         let request = String::from_utf8(request).unwrap();
         assert!(request.starts_with("GET /x HTTP/1.1\r\n"), "{request}");
         let (_, key) = request.split_once("Sec-WebSocket-Key: ").unwrap();
-        let accept = handshake::accept(key.split_once("\r\n").unwrap().0);
+        let accept = crate::dialect::handshake::accept(key.split_once("\r\n").unwrap().0);
         let answer = format!(
             "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
         );

@@ -3,7 +3,7 @@
 use super::group::{Group, Plan};
 use crate::drive::{Clock, Load, Span};
 use crate::proof::Faults;
-use crate::reactor::{Ended, Reactor};
+use crate::reactor::{Ended, Reactor, Role};
 use crate::timeline::Recorder;
 
 /// What a connection is.
@@ -119,6 +119,15 @@ impl Load for Crowd {
     fn path(&self, id: usize) -> Option<&str> {
         let Seat::Whole(g, _) = *self.seats.get(id)?;
         self.groups[g].plan.path.as_deref()
+    }
+
+    fn role(&self, id: usize) -> Role {
+        match self.seats.get(id) {
+            Some(Seat::Whole(g, r)) if *r >= self.groups[*g].plan.subscribers as usize => {
+                Role::Publisher
+            }
+            _ => Role::Subscriber,
+        }
     }
 
     fn recorder(&mut self) -> Option<&mut Recorder> {

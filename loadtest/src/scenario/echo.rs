@@ -34,6 +34,10 @@ pub struct Echo {
 pub fn run(options: &Echo) -> Result<Report, String> {
     let (common, sending) = (&options.common, &options.sending);
     sending.check()?;
+    common.dialect.fits(sending.size)?;
+    if !common.dialect.talk().publishers_listen {
+        return Err("--publish-url: nothing comes back to who sends there".to_owned());
+    }
     let (connections, span) = (options.connections as usize, Span::of(&sending.measuring));
     let takes = sending.measuring.whole() + common.grace;
     let mut stage = Stage::new(common, connections as u64, takes)?;
@@ -79,7 +83,12 @@ impl EchoLoad {
             senders: Senders::new(sending.into(), connections, span),
             out: Lines {
                 batch: sending.batch,
-                maker: Maker::new(run, sending.size, options.common.seed),
+                maker: Maker::of(
+                    options.common.dialect.form(),
+                    run,
+                    sending.size,
+                    options.common.seed,
+                ),
                 echoes: Echoes::new(run, connections),
             },
             span,

@@ -9,6 +9,7 @@ use super::crowd::Crowd;
 use super::finish;
 use super::group::Plan;
 use crate::cli::{Common, Sending};
+use crate::dialect::Talk;
 use crate::drive::{Connected, Span, Stage, connect, measure};
 use crate::report::Report;
 use crate::timeline::Recorder;
@@ -43,7 +44,7 @@ pub struct People {
 
 impl People {
     /// The channel of the URL with these people.
-    pub fn plan(&self, sending: &Sending) -> Plan {
+    pub fn plan(&self, sending: &Sending, talk: Talk) -> Plan {
         Plan {
             name: "all".to_owned(),
             path: None,
@@ -51,6 +52,7 @@ impl People {
             publishers: self.publishers,
             own: self.own,
             size: sending.size,
+            talk,
             pacing: sending.into(),
         }
     }
@@ -74,7 +76,8 @@ pub fn run(options: &Fanout) -> Result<Report, String> {
 pub fn open(options: &Fanout) -> Result<(Stage, Connected), String> {
     let (common, sending) = (&options.common, &options.sending);
     sending.check()?;
-    let plan = options.people.plan(sending);
+    common.dialect.fits(sending.size)?;
+    let plan = options.people.plan(sending, options.common.dialect.talk());
     let connections = plan.connections();
     let takes = sending.measuring.whole() + common.grace;
     let mut stage = Stage::new(common, connections as u64, takes)?;
@@ -94,7 +97,7 @@ pub fn round(stage: &mut Stage, connected: &Connected, options: &Fanout) -> Resu
     // What is left of an earlier round must not pass for this one's.
     stage.run = stage.run.wrapping_add(1);
     let span = Span::of(measuring);
-    let plan = options.people.plan(sending);
+    let plan = options.people.plan(sending, options.common.dialect.talk());
     let mut crowd = Crowd::new(&[plan], stage.run, options.common.seed, span);
     crowd.recorder = Some(Recorder::new(measuring.warmup, measuring.whole()));
     let driven = measure(stage, &mut crowd, connected, span)?;

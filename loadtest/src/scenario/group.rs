@@ -1,6 +1,7 @@
 //! One channel under load: its publishers, and those who must get everything.
 
 use super::senders::{Outlet, Pacing, Senders};
+use crate::dialect::Talk;
 use crate::drive::{Clock, Span};
 use crate::latency::{Latency, Spread};
 use crate::payload::Maker;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub own: bool,
     /// Bytes of a message.
     pub size: usize,
+    /// How the server is spoken to.
+    pub talk: Talk,
     /// How they are sent.
     pub pacing: Pacing,
 }
@@ -50,7 +53,12 @@ impl Group {
     pub fn new(plan: Plan, run: u32, seed: u64, first: usize, number: u32, span: Span) -> Group {
         let publishers = plan.publishers;
         let subscribers = (0..plan.subscribers).map(|_| None);
-        let own = (0..publishers).map(|p| (!plan.own).then_some(p));
+        let listening = if plan.talk.publishers_listen {
+            publishers
+        } else {
+            0
+        };
+        let own = (0..listening).map(|p| (!plan.own).then_some(p));
         let ledger = Ledger::new(Book::new(run, number, publishers), subscribers.chain(own));
         let audience = (0..publishers).map(|p| ledger.audience(p));
         Group {
@@ -58,7 +66,7 @@ impl Group {
             out: Outbox {
                 first_publisher: first + plan.subscribers as usize,
                 batch: plan.pacing.batch,
-                maker: Maker::new(run, plan.size, seed),
+                maker: Maker::of(plan.talk.form, run, plan.size, seed),
                 spread: Spread::new(audience.collect()),
                 sent: vec![0; publishers as usize],
                 ledger,

@@ -9,7 +9,7 @@ use crate::drive::{Clock, Load, Stage};
 use crate::latency::{Latency, Spread};
 use crate::payload::{HEADER_BYTES, Maker};
 use crate::proof::{Book, Faults, Ledger, Seen};
-use crate::reactor::{Ended, Reactor};
+use crate::reactor::{Ended, Reactor, Role};
 use crate::report::{Client, Curve, Figures, Measured, Report, Verdict};
 use crate::target::Sample;
 
@@ -51,7 +51,7 @@ pub fn run(options: &Idle) -> Result<Report, String> {
     let steps = total.div_ceil(options.step as usize) as u32;
     let takes = options.hold + common.grace + SETTLE * steps;
     let mut stage = Stage::new(common, total as u64, takes)?;
-    let mut load = OneMessage::new(total, stage.run, common.seed);
+    let mut load = OneMessage::new(total, stage.run, common);
     let idle = Clock(Instant::now());
     let (points, connect_s) = open(&mut stage, &mut load, options, &idle)?;
 
@@ -178,12 +178,12 @@ struct OneMessage {
 }
 
 impl OneMessage {
-    fn new(total: usize, run: u32, seed: u64) -> OneMessage {
+    fn new(total: usize, run: u32, common: &Common) -> OneMessage {
         let own = (0..total).map(|id| (id + 1 == total).then_some(0));
         let ledger = Ledger::new(Book::new(run, 0, 1), own);
         OneMessage {
             publisher: total - 1,
-            maker: Maker::new(run, 4 * HEADER_BYTES, seed),
+            maker: Maker::of(common.dialect.form(), run, 4 * HEADER_BYTES, common.seed),
             spread: Spread::new(vec![ledger.audience(0)]),
             ledger,
         }
@@ -225,6 +225,13 @@ impl Load for OneMessage {
 
     fn is_cut(&mut self, _: &[(usize, Ended)]) -> bool {
         false
+    }
+
+    fn role(&self, id: usize) -> Role {
+        match id == self.publisher {
+            true => Role::Publisher,
+            false => Role::Subscriber,
+        }
     }
 
     fn verdict(&self) -> Faults {

@@ -1,79 +1,15 @@
-//! Where to, and the opening handshake (RFC 6455 4.1, 4.2.2): URL, request, the server's answer.
-
-use std::net::{SocketAddr, ToSocketAddrs};
+//! The opening handshake of a WebSocket (RFC 6455 4.1, 4.2.2): request, the server's answer.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
+use crate::url::Url;
+
 /// An answer's head over this many bytes is refused.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Header lines looked at in an answer.
 const HEADERS_MAX: usize = 64;
-
-/// A server and what to ask it for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Url {
-    /// `host:port` as written, for the `Host` field.
-    pub authority: String,
-    /// The address it resolved to.
-    pub address: SocketAddr,
-    /// Path and query.
-    pub path: String,
-}
-
-impl Url {
-    /// Takes `ws://host[:port][/path][?query]` apart and looks the host up.
-    ///
-    /// # Errors
-    /// A sentence for the person who typed it.
-    pub fn parse(text: &str) -> Result<Url, String> {
-        let Some(rest) = text.strip_prefix("ws://") else {
-            return Err(match text.starts_with("wss://") {
-                true => format!("{text}: wss:// is not supported, use ws://"),
-                false => format!("{text}: expected ws://HOST:PORT/PATH"),
-            });
-        };
-        let rest = rest.split('#').next().unwrap_or_default();
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let path = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("/{path}"),
-        };
-        if path.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            return Err(format!(
-                "{text}: the path may not hold spaces or control characters"
-            ));
-        }
-        let after_host = authority.rfind(']').map_or(0, |i| i + 1);
-        let with_port = match authority[after_host..].contains(':') {
-            true => authority.to_owned(),
-            false => format!("{authority}:80"),
-        };
-        let mut found = with_port
-            .to_socket_addrs()
-            .map_err(|e| format!("{text}: {e}"))?;
-        let address = found.next().ok_or(format!("{text}: no address found"))?;
-        Ok(Url {
-            authority: authority.to_owned(),
-            address,
-            path,
-        })
-    }
-}
-
-impl Url {
-    /// The same place on another port.
-    pub fn set_port(&mut self, port: u16) {
-        let host = match self.authority.rfind(':') {
-            Some(colon) if !self.authority[colon..].contains(']') => &self.authority[..colon],
-            _ => &self.authority,
-        };
-        self.authority = format!("{host}:{port}");
-        self.address.set_port(port);
-    }
-}
 
 /// The value of `Sec-WebSocket-Key` for 16 bytes of nonce.
 pub fn key(nonce: [u64; 2]) -> String {
@@ -156,36 +92,6 @@ fn accepted(headers: &[httparse::Header<'_>], key: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls() {
-        let url = Url::parse("ws://127.0.0.1:8080/channels/a?echo=true#x").unwrap();
-        assert_eq!(url.authority, "127.0.0.1:8080");
-        assert_eq!(url.path, "/channels/a?echo=true");
-        assert_eq!(Url::parse("ws://127.0.0.1").unwrap().address.port(), 80);
-        assert_eq!(Url::parse("ws://127.0.0.1?a").unwrap().path, "/?a");
-        let six = Url::parse("ws://[::1]:9/x").unwrap();
-        assert_eq!(six.address, "[::1]:9".parse().unwrap());
-        assert_eq!(Url::parse("ws://[::1]/x").unwrap().address.port(), 80);
-        for (text, authority) in [
-            ("[::1]", "[::1]:7"),
-            ("[::1]:0", "[::1]:7"),
-            ("127.0.0.1:0", "127.0.0.1:7"),
-        ] {
-            let mut url = Url::parse(&format!("ws://{text}/x")).unwrap();
-            url.set_port(7);
-            assert_eq!((url.authority.as_str(), url.address.port()), (authority, 7));
-        }
-        for bad in [
-            "http://a/",
-            "wss://127.0.0.1/",
-            "ws://",
-            "ws://127.0.0.1/a b",
-        ] {
-            let error = Url::parse(bad).unwrap_err();
-            assert!(error.starts_with(bad), "{error}");
-        }
-    }
 
     #[test]
     fn the_example_of_the_rfc() {

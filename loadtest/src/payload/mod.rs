@@ -1,8 +1,13 @@
 //! What a message carries so that every delivery can be proved: who sent it, which it is, when it
 //! should have left, and a checksum over all of that and the body.
 //!
-//! Layout, little-endian: checksum u32, run u32, publisher u32, sequence u32, intended time u64
-//! (nanoseconds since the run began), then a body that differs from message to message.
+//! Binary: checksum u32, run u32, publisher u32, sequence u32, intended time u64 (nanoseconds since
+//! the run began), all little-endian, then a body that differs from message to message. Text and
+//! JSON: see [`text`].
+
+pub mod text;
+
+use clap::ValueEnum;
 
 use crate::random::{Random, mix};
 
@@ -22,32 +27,110 @@ pub struct Stamp {
     pub intended_ns: u64,
 }
 
+/// What payloads look like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Bytes that cannot be compressed, in binary messages
+    #[default]
+    Binary,
+    /// Words, in text messages
+    Text,
+    /// A document as applications send them, in text messages
+    Json,
+}
+
+impl Form {
+    /// Bytes of the smallest payload.
+    pub fn least_bytes(self) -> usize {
+        match self {
+            Form::Binary => HEADER_BYTES,
+            Form::Text => text::TEXT_BYTES_MIN,
+            Form::Json => text::JSON_BYTES_MIN,
+        }
+    }
+}
+
+impl Stamp {
+    /// The header without its checksum.
+    fn bytes(&self) -> [u8; HEADER_BYTES - 4] {
+        let mut b = [0; HEADER_BYTES - 4];
+        b[..4].copy_from_slice(&self.run.to_le_bytes());
+        b[4..8].copy_from_slice(&self.publisher.to_le_bytes());
+        b[8..12].copy_from_slice(&self.sequence.to_le_bytes());
+        b[12..].copy_from_slice(&self.intended_ns.to_le_bytes());
+        b
+    }
+
+    /// Reads what [`Stamp::bytes`] wrote.
+    fn read(bytes: &[u8]) -> Option<Stamp> {
+        let u32_at = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        Some(Stamp {
+            run: u32_at(0)?,
+            publisher: u32_at(4)?,
+            sequence: u32_at(8)?,
+            intended_ns: u64::from_le_bytes(*bytes.get(12..)?.first_chunk()?),
+        })
+    }
+
+    /// Differs from message to message, so that a stale or swapped body does not pass for this one.
+    fn word(&self) -> u64 {
+        mix(u64::from(self.publisher) << 32 | u64::from(self.sequence))
+    }
+}
+
 /// Makes the payloads of one run.
 #[derive(Debug)]
 pub struct Maker {
     run: u32,
     buffer: Vec<u8>,
+    form: Form,
+    /// JSON: where its digits are.
+    digits: Vec<usize>,
 }
 
 impl Maker {
-    /// Payloads of `size` bytes (at least [`HEADER_BYTES`]) with a body out of `seed`.
+    /// Binary payloads of `size` bytes (at least [`HEADER_BYTES`]) with a body out of `seed`.
     pub fn new(run: u32, size: usize, seed: u64) -> Maker {
-        let mut buffer = vec![0; size.max(HEADER_BYTES)];
-        Random::new(seed).fill(&mut buffer[HEADER_BYTES..]);
-        Maker { run, buffer }
+        Maker::of(Form::Binary, run, size, seed)
+    }
+
+    /// Payloads of this form; their size is at least [`Form::least_bytes`].
+    pub fn of(form: Form, run: u32, size: usize, seed: u64) -> Maker {
+        let size = size.max(form.least_bytes());
+        let mut random = Random::new(seed);
+        let (buffer, digits) = match form {
+            Form::Binary => {
+                let mut buffer = vec![0; size];
+                random.fill(&mut buffer[HEADER_BYTES..]);
+                (buffer, Vec::new())
+            }
+            Form::Text => (text::text(size, &mut random), Vec::new()),
+            Form::Json => text::json(size, &mut random),
+        };
+        Maker {
+            run,
+            buffer,
+            form,
+            digits,
+        }
     }
 
     /// One message's payload.
     pub fn make(&mut self, publisher: u32, sequence: u32, intended_ns: u64) -> &[u8] {
+        let stamp = Stamp {
+            run: self.run,
+            publisher,
+            sequence,
+            intended_ns,
+        };
         let b = &mut self.buffer;
-        b[4..8].copy_from_slice(&self.run.to_le_bytes());
-        b[8..12].copy_from_slice(&publisher.to_le_bytes());
-        b[12..16].copy_from_slice(&sequence.to_le_bytes());
-        b[16..24].copy_from_slice(&intended_ns.to_le_bytes());
-        // The body changes too, so that a stale or swapped body does not pass for this one.
+        if self.form != Form::Binary {
+            text::stamp(b, &self.digits, &stamp);
+            return b;
+        }
+        b[4..HEADER_BYTES].copy_from_slice(&stamp.bytes());
         if let Some(word) = b.get_mut(HEADER_BYTES..HEADER_BYTES + 8) {
-            let value = mix(u64::from(publisher) << 32 | u64::from(sequence));
-            word.copy_from_slice(&value.to_le_bytes());
+            word.copy_from_slice(&stamp.word().to_le_bytes());
         }
         let sum = checksum(&b[4..]);
         b[..4].copy_from_slice(&sum.to_le_bytes());
@@ -55,19 +138,14 @@ impl Maker {
     }
 }
 
-/// Reads a payload back; `None` when it is not whole and unharmed.
+/// Reads a payload of any form back; `None` when it is not whole and unharmed.
 pub fn check(payload: &[u8]) -> Option<Stamp> {
-    let u32_at = |at: usize| Some(u32::from_le_bytes(*payload.get(at..)?.first_chunk()?));
-    let intended_ns = u64::from_le_bytes(*payload.get(16..)?.first_chunk()?);
-    if u32_at(0)? != checksum(&payload[4..]) {
-        return None;
+    if let Some(stamp) = text::check(payload) {
+        return Some(stamp);
     }
-    Some(Stamp {
-        run: u32_at(4)?,
-        publisher: u32_at(8)?,
-        sequence: u32_at(12)?,
-        intended_ns,
-    })
+    let sum = u32::from_le_bytes(*payload.first_chunk()?);
+    let stamp = Stamp::read(payload.get(4..)?)?;
+    (sum == checksum(&payload[4..])).then_some(stamp)
 }
 
 /// Four independent lanes of multiply and rotate, then folded: every step is a bijection of its

@@ -1,0 +1,253 @@
+//! The options that choose a dialect, and the endpoints they mean.
+
+use std::rc::Rc;
+
+use clap::{Args, ValueEnum};
+
+use super::{Endpoint, PAYLOAD, Speech};
+use crate::payload::Form;
+use crate::url::Url;
+
+/// What Engine.IO is asked for when the URL does not say.
+const ENGINE_IO: &str = "EIO=4&transport=websocket";
+
+/// The dialects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Dialect {
+    /// Each message of the WebSocket is a payload
+    #[default]
+    Raw,
+    /// A frame (--subscribe) is sent first; payloads come inside the server's own messages
+    Subscribe,
+    /// Subscribe by WebSocket at --url, publish at --publish-url by POST or WebSocket
+    Nchan,
+    /// Socket.IO 5 over Engine.IO 4, WebSocket only
+    Socketio,
+}
+
+/// How the server wants to be spoken to.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "How the server is spoken to")]
+pub struct DialectOptions {
+    /// How payloads travel
+    #[arg(long, value_enum, default_value_t)]
+    pub dialect: Dialect,
+    /// What payloads look like [default: binary; text with --publish-template and Socket.IO]
+    #[arg(long, value_enum)]
+    pub payload: Option<Form>,
+    /// Publishers connect here instead, and get nothing back: ws:// or wss://, or http:// or https://
+    /// for a POST a message
+    #[arg(long, value_name = "URL")]
+    pub publish_url: Option<String>,
+    /// Text that is sent first on each connection
+    #[arg(long, value_name = "TEXT")]
+    pub subscribe: Option<String>,
+    /// A connection is not open before a message came that contains this
+    #[arg(long, value_name = "TEXT")]
+    pub subscribed: Option<String>,
+    /// What is sent to publish; {payload} stands for the payload
+    #[arg(long, value_name = "TEXT")]
+    pub publish_template: Option<String>,
+    /// Socket.IO: the event that carries payloads
+    #[arg(long, value_name = "NAME", default_value = "message")]
+    pub event: String,
+    /// Socket.IO: the namespace
+    #[arg(long, value_name = "NAME", default_value = "/")]
+    pub namespace: String,
+}
+
+/// What scenarios have to know of a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Talk {
+    /// What payloads look like.
+    pub form: Form,
+    /// Whether publishers get what other publishers send.
+    pub publishers_listen: bool,
+}
+
+impl Default for Talk {
+    fn default() -> Talk {
+        Talk {
+            form: Form::Binary,
+            publishers_listen: true,
+        }
+    }
+}
+
+/// Where subscribers and publishers go.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// Subscribers, and publishers too when there is no other.
+    pub listen: Rc<Endpoint>,
+    /// Publishers.
+    pub publish: Option<Rc<Endpoint>>,
+}
+
+impl Endpoints {
+    /// Payloads as they are, both ways.
+    pub fn raw(url: Url) -> Endpoints {
+        let endpoint = Endpoint {
+            url,
+            speech: Speech::Raw,
+            form: Form::Binary,
+            listens: true,
+        };
+        Endpoints {
+            listen: Rc::new(endpoint),
+            publish: None,
+        }
+    }
+}
+
+impl DialectOptions {
+    /// What payloads look like.
+    pub fn form(&self) -> Form {
+        let wrapped = self.publish_template.is_some() || self.dialect == Dialect::Socketio;
+        self.payload.unwrap_or(match wrapped {
+            true => Form::Text,
+            false => Form::Binary,
+        })
+    }
+
+    /// What scenarios have to know.
+    pub fn talk(&self) -> Talk {
+        Talk {
+            form: self.form(),
+            publishers_listen: self.publish_url.is_none(),
+        }
+    }
+
+    /// Refuses messages too small to carry their proof in this form.
+    ///
+    /// # Errors
+    /// A sentence that names the option.
+    pub fn fits(&self, size: usize) -> Result<(), String> {
+        let (form, least) = (self.form(), self.form().least_bytes());
+        match size < least {
+            true => Err(format!(
+                "--size {size}: a {form:?} payload takes {least} bytes at least"
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The endpoints that these options mean for a server at `url`. A port of 0 in the
+    /// publishers' URL is that of `url`.
+    ///
+    /// # Errors
+    /// A sentence, for options that contradict each other and for a bad URL.
+    pub fn endpoints(&self, mut url: Url) -> Result<Endpoints, String> {
+        self.check()?;
+        if self.dialect == Dialect::Socketio {
+            engine_io(&mut url);
+        }
+        let publish = match &self.publish_url {
+            Some(text) => Some(Rc::new(self.publish_endpoint(text, url.address.port())?)),
+            None => None,
+        };
+        let listen = Rc::new(Endpoint {
+            url,
+            speech: self.speech(true),
+            form: self.form(),
+            listens: true,
+        });
+        Ok(Endpoints { listen, publish })
+    }
+
+    fn publish_endpoint(&self, text: &str, port: u16) -> Result<Endpoint, String> {
+        let mut url = Url::parse_any(text)?;
+        if url.address.port() == 0 {
+            url.set_port(port);
+        }
+        if url.http && self.dialect == Dialect::Socketio {
+            return Err("--publish-url: Socket.IO has no POST".to_owned());
+        }
+        if self.dialect == Dialect::Socketio {
+            engine_io(&mut url);
+        }
+        Ok(Endpoint {
+            url,
+            speech: self.speech(false),
+            form: self.form(),
+            listens: false,
+        })
+    }
+
+    fn speech(&self, listens: bool) -> Speech {
+        let subscribe = self.subscribe.clone().filter(|_| listens);
+        let template = self.publish_template.as_deref();
+        let template = template.and_then(|t| t.split_once(PAYLOAD));
+        match self.dialect {
+            Dialect::Socketio => Speech::SocketIo {
+                namespace: self.namespace(),
+                event: self.event.clone(),
+                subscribe,
+            },
+            Dialect::Subscribe => Speech::Wrapped {
+                subscribe,
+                subscribed: self.subscribed.clone().filter(|_| listens),
+                template: template.map(|(a, b)| (a.to_owned(), b.to_owned())),
+            },
+            Dialect::Raw | Dialect::Nchan => Speech::Raw,
+        }
+    }
+
+    fn namespace(&self) -> String {
+        match self.namespace.starts_with('/') {
+            true => self.namespace.clone(),
+            false => format!("/{}", self.namespace),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let of = |given: bool, option: &str, dialects: &[Dialect]| {
+            let fits = !given || dialects.contains(&self.dialect);
+            let names = dialects.iter().filter_map(|d| d.to_possible_value());
+            let names: Vec<String> = names.map(|n| n.get_name().to_owned()).collect();
+            match fits {
+                true => Ok(()),
+                false => Err(format!("{option} needs --dialect {}", names.join(" or "))),
+            }
+        };
+        use Dialect::{Nchan, Socketio, Subscribe};
+        of(
+            self.subscribe.is_some(),
+            "--subscribe",
+            &[Subscribe, Socketio],
+        )?;
+        of(self.subscribed.is_some(), "--subscribed", &[Subscribe])?;
+        of(
+            self.publish_template.is_some(),
+            "--publish-template",
+            &[Subscribe],
+        )?;
+        of(self.namespace != "/", "--namespace", &[Socketio])?;
+        of(self.event != "message", "--event", &[Socketio])?;
+        if self.dialect == Subscribe && self.subscribe.is_none() {
+            return Err("--dialect subscribe needs --subscribe".to_owned());
+        }
+        if self.dialect == Nchan && self.publish_url.is_none() {
+            return Err("--dialect nchan needs --publish-url".to_owned());
+        }
+        match &self.publish_template {
+            Some(t) if !t.contains(PAYLOAD) => {
+                Err(format!("--publish-template does not hold {PAYLOAD}"))
+            }
+            Some(_) if self.form() == Form::Binary => {
+                Err("--publish-template needs --payload text or json".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Asks for Engine.IO over a WebSocket, as far as the URL does not do so itself.
+fn engine_io(url: &mut Url) {
+    if url.path == "/" {
+        url.path = "/socket.io/".to_owned();
+    }
+    if !url.path.contains("EIO=") {
+        let sign = if url.path.contains('?') { '&' } else { '?' };
+        url.path = format!("{}{sign}{ENGINE_IO}", url.path);
+    }
+}
