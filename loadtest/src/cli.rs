@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::baseline::Baseline;
 use crate::dialect::DialectOptions;
+use crate::html::HtmlPage;
 use crate::payload::HEADER_BYTES;
 use crate::scenario::echo::Echo;
 use crate::scenario::fanout::Fanout;
@@ -37,6 +38,8 @@ pub enum Scenario {
     Idle(Idle),
     /// A bare server to compare with: reads a message, sends it to every other connection
     Baseline(Baseline),
+    /// Make one page of one or several reports
+    Html(HtmlPage),
 }
 
 /// What all scenarios share.
@@ -54,6 +57,9 @@ pub struct Common {
     /// Also write the report as JSON into this file; "-" prints it instead of the table
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Also write the report as a page for a browser into this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Spread connections over 127.0.0.1 to 127.0.0.N, when ports run out
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=254))]
     pub source_addresses: u8,

@@ -85,6 +85,11 @@ impl Latency {
         Some(Latency(histogram))
     }
 
+    /// How many were noted.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
     /// The latency in microseconds that this part of all (0 to 1) does not pass.
     pub fn at_us(&self, part: f64) -> f64 {
         self.0.value_at_quantile(part) as f64 / 1e3

@@ -13,12 +13,14 @@
 //! | `scenario` | one file per scenario |
 //! | `baseline` | a bare server to compare with |
 //! | `cli`, `report`, `progress` | what goes in, what comes out |
+//! | `html` | reports as one page |
 
 pub mod baseline;
 pub mod cli;
 pub mod codec;
 pub mod dialect;
 pub mod drive;
+pub mod html;
 pub mod latency;
 pub mod pace;
 pub mod payload;

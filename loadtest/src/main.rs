@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use longwave_loadtest::cli::{Cli, Common, Scenario};
 use longwave_loadtest::report::{self, Environment, Options, Report, write_out};
-use longwave_loadtest::{baseline, scenario};
+use longwave_loadtest::{baseline, html, scenario};
 
 /// The run could not be made.
 const FAILED: u8 = 2;
@@ -27,6 +27,7 @@ fn run() -> Result<u8, String> {
         Scenario::Echo(o) => place.finish(scenario::echo::run(&o)?, &o.common),
         Scenario::Idle(o) => place.finish(scenario::idle::run(&o)?, &o.common),
         Scenario::Baseline(o) => baseline::run(&o).map(|()| 0),
+        Scenario::Html(o) => html::run(&o).map(|()| 0),
     }
 }
 
@@ -51,6 +52,10 @@ impl Place {
     fn finish(self, mut report: Report, common: &Common) -> Result<u8, String> {
         report.seal(self.environment, self.options);
         write_out(&report, common.json.as_deref())?;
-        Ok(report.exit_code())
+        let code = report.exit_code();
+        if let Some(path) = &common.html {
+            html::write(path, &[(report.scenario.clone(), report)])?;
+        }
+        Ok(code)
     }
 }

@@ -177,4 +177,4 @@ pub fn write_out(report: &Report, json: Option<&Path>) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
