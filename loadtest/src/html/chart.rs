@@ -91,6 +91,17 @@ impl Chart {
         }
     }
 
+    /// The picture in its narrow form only, to stand beside another.
+    pub fn small_figure(&self) -> Markup {
+        html! {
+            figure.small {
+                figcaption { (self.title) }
+                (self.svg(PHONE))
+                @if self.lines.len() > 1 { (self.legend()) }
+            }
+        }
+    }
+
     fn legend(&self) -> Markup {
         html! {
             ul.legend {

@@ -169,7 +169,9 @@ fn one(i: usize, name: Option<&String>, report: &Report) -> Markup {
             @if let Some(timeline) = &report.timeline {
                 section {
                     h2 { "Over time" }
-                    @for chart in pictures::time_line(&id, timeline) { (chart.figure(html! {})) }
+                    div.grid2 {
+                        @for chart in pictures::time_line(&id, timeline) { (chart.small_figure()) }
+                    }
                     (tables::slices(timeline))
                 }
             }
@@ -306,8 +308,8 @@ fn environment_section(report: &Report) -> Markup {
                 summary { "Machine, command and options" }
                 pre { code { (e.command.join(" ")) } }
                 div.columns {
-                    div { h2 { "Machine" } (tables::pairs(machine)) }
-                    div { h2 { "Options" } (tables::pairs(options)) }
+                    div { h2 { "Machine" } (tables::long_pairs(machine)) }
+                    div { h2 { "Options" } (tables::long_pairs(options)) }
                 }
             }
         }

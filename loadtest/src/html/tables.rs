@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::latency::Summary;
-use crate::report::units::{bytes, count, microseconds, named, number};
+use crate::report::units::{count, microseconds, named, number};
 use crate::report::{Cost, Curve, Report, Timeline};
 
 /// A value in the unit that the end of `name` tells.
@@ -113,26 +113,24 @@ pub fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> Markup {
     }
 }
 
-/// What the server spent.
+/// What the server spent: every field of it.
 pub fn cost(cost: &Cost) -> Markup {
-    pairs([
-        (
-            "CPU per delivery",
-            format!("{:.3} µs", cost.cpu_per_delivery_us),
-        ),
-        ("CPU in user code", microseconds(cost.user_us)),
-        ("CPU in the kernel", microseconds(cost.system_us)),
-        ("memory before", bytes(cost.rss_before_bytes as f64)),
-        (
-            "memory, all connected",
-            bytes(cost.rss_connected_bytes as f64),
-        ),
-        (
-            "memory per connection",
-            bytes(cost.rss_per_connection_bytes),
-        ),
-        ("memory at the end", bytes(cost.rss_end_bytes as f64)),
-    ])
+    let fields = serde_json::to_value(cost).expect("plain data");
+    let fields = fields.as_object().cloned().unwrap_or_default();
+    let rows: Vec<(String, String)> = fields
+        .iter()
+        .map(|(name, value)| {
+            let value = value.as_f64().map(|v| named(name, v));
+            (
+                words(name),
+                value.unwrap_or_else(|| "not available".to_owned()),
+            )
+        })
+        .collect();
+    pairs(
+        rows.iter()
+            .map(|(name, value)| (name.as_str(), value.clone())),
+    )
 }
 
 /// What was measured, and how the client fared.
@@ -166,6 +164,11 @@ pub fn measured(report: &Report) -> Markup {
         rows.push(("due, never sent", count(c.unsent)));
     }
     pairs(rows)
+}
+
+/// Names and texts of any length, one a row.
+pub fn long_pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> Markup {
+    html! { div.long { (pairs(rows)) } }
 }
 
 /// What was delivered, and what went wrong.

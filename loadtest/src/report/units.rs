@@ -24,7 +24,8 @@ pub fn number(value: f64) -> String {
         _ if value == value.trunc() => format!("{value:.0}"),
         _ if size >= 9.995 => format!("{value:.1}"),
         _ if size >= 0.9995 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
+        _ if size >= 0.0005 => format!("{value:.3}"),
+        _ => format!("{value:.1e}"),
     }
 }
 
@@ -70,6 +71,7 @@ mod tests {
         let cases = [
             (0.0, "0"),
             (0.123_45, "0.123"),
+            (0.000_003_23, "3.2e-6"),
             (1.0, "1"),
             (1.234_5, "1.23"),
             (12.345, "12.3"),
