@@ -7,7 +7,7 @@ use super::axis::{Axis, Scale};
 use super::chart::{Chart, Line};
 use super::tables;
 use crate::latency::{Latency, Summary};
-use crate::report::{Curve, Report, Timeline};
+use crate::report::{Curve, Report, Slice, Timeline};
 
 /// Points of a latency curve.
 const CURVE_POINTS: u32 = 160;
@@ -145,78 +145,96 @@ pub fn spread(id: &str, report: &Report) -> Option<Chart> {
 
 /// The run over time: throughput, latency, and the server's CPU and memory as far as they are known.
 pub fn time_line(id: &str, timeline: &Timeline) -> Vec<Chart> {
-    let slices = &timeline.slices;
-    let Some((first, last)) = slices.first().zip(slices.last()) else {
-        return Vec::new();
-    };
-    let x = Axis::between(
-        "_s",
-        "time since the warm-up",
-        first.at_s,
-        last.at_s + timeline.slice_s,
-    );
-    let line = |name: &str, of: &dyn Fn(&crate::report::Slice) -> Option<f64>| Line {
+    let line = |name: &str, of: &dyn Fn(&Slice) -> Option<f64>| Line {
         name: name.to_owned(),
-        points: slices
+        points: timeline
+            .slices
             .iter()
             .map(|s| (s.at_s + timeline.slice_s / 2.0, of(s)))
             .collect(),
         dots: false,
     };
-    let rate = |n: u64| Some(n as f64 / timeline.slice_s);
-    let chart = |kind: &str, title: &str, unit: &str, label: &str, lines: Vec<Line>| {
-        values(&lines).next()?;
-        let y = match unit {
-            "_us" => Axis::latency(label, values(&lines)),
-            _ => Axis::from_zero(unit, label, values(&lines)),
-        };
-        let (low, high) = values(&lines).fold((f64::INFINITY, 0.0f64), |(low, high), v| {
-            (low.min(v), high.max(v))
-        });
-        Some(Chart {
-            id: format!("{id}-{kind}"),
-            title: title.to_owned(),
-            description: format!(
-                "Between {} and {}, over {} slices of time.",
-                tables::value(unit, low),
-                tables::value(unit, high),
-                slices.len()
-            ),
-            x: x.clone(),
-            y,
-            lines,
-        })
-    };
+    let rate = |s: &Slice| Some(s.deliveries as f64 / timeline.slice_s);
     let latency = vec![
         line("p50", &|s| s.p50_us),
         line("p99", &|s| s.p99_us),
         line("max", &|s| s.max_us),
     ];
+    let memory = |s: &Slice| s.server_rss_bytes.map(|b| b as f64);
+    let over_time = |kind, title, unit, label, lines| {
+        let names = OverTime {
+            kind,
+            title,
+            unit,
+            label,
+        };
+        names.chart(id, timeline, lines)
+    };
     let charts = [
-        chart(
+        over_time(
             "throughput",
             "Deliveries over time",
             "",
             "deliveries a second",
-            vec![line("deliveries", &|s| rate(s.deliveries))],
+            vec![line("deliveries", &rate)],
         ),
-        chart("over-time", "Latency over time", "_us", "latency", latency),
-        chart(
+        over_time("over-time", "Latency over time", "_us", "latency", latency),
+        over_time(
             "cpu",
             "Server CPU over time",
             "_share",
             "of one core",
             vec![line("CPU", &|s| s.server_cpu_share)],
         ),
-        chart(
+        over_time(
             "memory",
             "Server memory over time",
             "_bytes",
             "resident memory",
-            vec![line("memory", &|s| s.server_rss_bytes.map(|b| b as f64))],
+            vec![line("memory", &memory)],
         ),
     ];
     charts.into_iter().flatten().collect()
+}
+
+/// What one picture over time is called.
+struct OverTime<'a> {
+    kind: &'a str,
+    title: &'a str,
+    unit: &'a str,
+    label: &'a str,
+}
+
+impl OverTime<'_> {
+    /// The picture; `None` when there is nothing to draw.
+    fn chart(&self, id: &str, timeline: &Timeline, lines: Vec<Line>) -> Option<Chart> {
+        let (first, last) = timeline.slices.first().zip(timeline.slices.last())?;
+        values(&lines).next()?;
+        let y = match self.unit {
+            "_us" => Axis::latency(self.label, values(&lines)),
+            unit => Axis::from_zero(unit, self.label, values(&lines)),
+        };
+        let low = values(&lines).fold(f64::INFINITY, f64::min);
+        let high = values(&lines).fold(0.0, f64::max);
+        Some(Chart {
+            id: format!("{id}-{}", self.kind),
+            title: self.title.to_owned(),
+            description: format!(
+                "Between {} and {}, over {} slices of time.",
+                tables::value(self.unit, low),
+                tables::value(self.unit, high),
+                timeline.slices.len()
+            ),
+            x: Axis::between(
+                "_s",
+                "time since the warm-up",
+                first.at_s,
+                last.at_s + timeline.slice_s,
+            ),
+            y,
+            lines,
+        })
+    }
 }
 
 /// A scenario's own curve.
