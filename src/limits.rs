@@ -17,6 +17,8 @@ const fn bound(serving: usize, simulated: usize) -> usize {
 pub const HEADERS_MAX: usize = 100;
 /// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
 pub const LEADING_LINES_MAX: usize = 4;
+/// A slot, the index of a connection, fits so many bits.
+pub const SLOT_BITS: u32 = 24;
 /// Bytes of extensions on one chunk's size line, from the size to the CRLF; more: 400.
 pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 256;
 /// Bytes of extensions that one body may have beyond as many as it has data; more: 400.
@@ -169,13 +171,20 @@ const HEAD_BYTES_MOST: u64 = 128 * 1024;
 #[cfg(not(feature = "sim"))]
 const _: () = assert!(2 * HEAD_BYTES_MOST <= SCRATCH_BYTES as u64);
 
+/// The largest `connections_max`.
+const CONNECTIONS_MOST: u64 = 10_000_000;
+const _: () = assert!(
+    CONNECTIONS_MOST + (REFUSALS_MAX + ADMIN_CONNECTIONS_MAX + ADMIN_REFUSALS_MAX) as u64
+        <= 1 << SLOT_BITS
+);
+
 /// Smallest and largest value of each numeric bound, by its option name.
 pub const RANGES: &[(&str, u64, u64)] = &[
     ("head_bytes_max", 1024, HEAD_BYTES_MOST),
     ("head_timeout", 100, 3_600_000),
     ("idle_timeout", 100, 86_400_000),
     ("message_bytes_max", 1, 1 << 30),
-    ("connections_max", 1, 10_000_000),
+    ("connections_max", 1, CONNECTIONS_MOST),
     ("connections_per_address_max", 0, 10_000_000),
     ("channels_max", 1, 100_000_000),
     ("channel_linger", 0, 86_400_000),

@@ -97,11 +97,12 @@ impl Relay {
     fn begin_end(&mut self, slot: u32, phase: Phase, reason: Reason, now: u64) {
         let due = now.saturating_add(self.settings.limits.close_timeout_ms);
         let peer = self.peer(slot);
-        if peer.phase != Phase::Closing {
-            // The deadline counts from our close frame; nothing extends it.
-            peer.due_ms = due;
-        }
+        let begins = peer.phase != Phase::Closing;
         (peer.phase, peer.reason) = (phase, reason);
+        if begins {
+            // The deadline counts from our close frame; nothing extends it.
+            peer.set_due(due);
+        }
         match &mut peer.conn {
             Conn::Ws(conn) => conn.forget(),
             Conn::Http(http) => http.forget(),

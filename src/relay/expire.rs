@@ -25,18 +25,20 @@ impl Relay {
 
     /// Does what is due.
     pub fn expire(&mut self, now: u64) {
-        while let Some((time, token)) = self.timers.pop(now) {
-            if !self.is_current(token) || self.peer(token.slot).armed_ms != time {
+        let interval = self.settings.limits.ping_interval_ms;
+        while let Some((time, slot)) = self.timers.pop(now) {
+            let Some(peer) = self.peers.get_mut(slot as usize) else {
+                continue;
+            };
+            if peer.armed_ms != time {
                 continue;
             }
-            let interval = self.settings.limits.ping_interval_ms;
-            let peer = self.peer(token.slot);
             peer.armed_ms = NEVER;
             if peer.due(interval) <= now {
-                self.expired(token.slot, now);
+                self.expired(slot, now);
             }
-            if self.peer(token.slot).phase != Phase::Doomed {
-                self.arm(token.slot);
+            if self.peer(slot).phase != Phase::Doomed {
+                self.arm(slot);
             }
         }
         self.hub.expire(now);
@@ -85,11 +87,10 @@ impl Relay {
         let peer = &mut self.peers[slot as usize];
         if peer.is(WAITING) {
             // It is we who do not read: its clock stands still.
-            peer.heard_ms = now;
-            peer.flags &= !PINGED;
+            peer.hear(now);
         } else if !peer.is(PINGED) {
             peer.flags |= PINGED;
-            peer.due_ms = now.saturating_add(timeout);
+            peer.set_due(now.saturating_add(timeout));
             // Behind a full kernel buffer a ping cannot leave; what the kernel takes is then the
             // sign of life that is waited for.
             if !peer.is(BLOCKED) {
@@ -100,10 +101,10 @@ impl Relay {
         } else if now < answerable_ms {
             // We stood still in between: the answer could not come.
             mark("stall_forgiven");
-            peer.due_ms = answerable_ms;
+            peer.set_due(answerable_ms);
         } else if !peer.is(BLOCKED) && peer.out_len() > 0 {
             // The ping has not left: the clock starts when it has.
-            peer.due_ms = now.saturating_add(timeout);
+            peer.set_due(now.saturating_add(timeout));
         } else if peer.is(BLOCKED) {
             mark("silent_and_blocked");
             self.counters.refuse(Reason::Silent);

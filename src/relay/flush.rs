@@ -1,7 +1,7 @@
 //! Everything that is sent is sent here, once a turn: private output first, then the sweep.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, PINGED, Phase, QUEUED, WAITING};
+use super::peer::{BLOCKED, FULL_OUT, Phase, QUEUED, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::hub::{Progress, Report};
@@ -90,11 +90,11 @@ impl Relay {
         if peer.is(BLOCKED) {
             if peer.phase == Phase::Finishing && matches!(peer.conn, Conn::Http(_)) {
                 // An answer that is still being taken is not cut.
-                peer.due_ms = now.saturating_add(close_timeout_ms);
+                peer.set_due(now.saturating_add(close_timeout_ms));
             }
-            peer.flags &= !(BLOCKED | PINGED);
+            peer.flags &= !BLOCKED;
             // The kernel made room because the peer took something: a sign of life.
-            peer.heard_ms = now;
+            peer.hear(now);
             self.queue(slot);
         }
     }

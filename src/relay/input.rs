@@ -4,7 +4,7 @@
 //! What `input` leaves is shown again with more behind it, or kept with `keep`.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, PINGED, Phase, READY, WAITING};
+use super::peer::{BLOCKED, FULL_OUT, Phase, READY, WAITING};
 use crate::conn::Conn;
 use crate::limits::OUT_BYTES_LEAST;
 use crate::mark::mark;
@@ -74,8 +74,7 @@ impl Relay {
         }
         self.counters.bytes_in += bytes as u64;
         let peer = &mut self.peers[slot as usize];
-        peer.heard_ms = now;
-        peer.flags &= !PINGED;
+        peer.hear(now);
         if matches!(peer.conn, Conn::Http(_)) {
             self.request_begins(slot, now);
         }

@@ -47,7 +47,7 @@ pub use inbox::{Letter, Stop};
 pub struct Relay {
     peers: Slab<Peer>,
     hub: Hub,
-    timers: Timers<Token>,
+    timers: Timers,
     settings: Settings,
     decode_limits: DecodeLimits,
     counters: Counters,
@@ -175,7 +175,7 @@ impl Relay {
         let token = self.next_token();
         self.generation = token.generation;
         let due = now.saturating_add(self.settings.limits.head_timeout_ms);
-        let slot = self.peers.insert(Peer::new(token.generation, now, due)) as u32;
+        let slot = self.peers.insert(Peer::new(token.generation, due)) as u32;
         debug_assert_eq!(slot, token.slot);
         self.counters.accepted += 1;
         if role == Role::Admin {
@@ -281,8 +281,8 @@ impl Relay {
     fn arm(&mut self, slot: u32) {
         let interval = self.settings.limits.ping_interval_ms;
         let peer = &mut self.peers[slot as usize];
-        let (due, token) = (peer.due(interval), peer.token(slot));
-        self.timers.arm(&mut peer.armed_ms, due, token);
+        let due = peer.due(interval);
+        self.timers.arm(&mut peer.armed_ms, due, slot);
     }
 }
 

@@ -72,10 +72,9 @@ pub struct Peer {
     pub tail: Option<Box<Vec<u8>>>,
     /// Where it comes from, where that matters.
     pub address: Option<Box<IpAddr>>,
-    /// When a sign of life came last.
-    pub heard_ms: u64,
-    /// The deadline of its phase; a WebSocket at rest has another, see [`Peer::due`].
-    pub due_ms: u64,
+    /// Of a WebSocket at rest (open, no ping out), when a sign of life came last; of any other, the
+    /// deadline of its phase. See [`Peer::due`].
+    clock_ms: u64,
     /// Time of its live timer entry.
     pub armed_ms: u64,
     /// Memory counted for it so far.
@@ -84,7 +83,7 @@ pub struct Peer {
 
 impl Peer {
     /// A connection just accepted.
-    pub fn new(generation: u32, now: u64, due_ms: u64) -> Peer {
+    pub fn new(generation: u32, due_ms: u64) -> Peer {
         Peer {
             generation,
             flags: 0,
@@ -95,8 +94,7 @@ impl Peer {
             out: None,
             tail: None,
             address: None,
-            heard_ms: now,
-            due_ms,
+            clock_ms: due_ms,
             armed_ms: NEVER,
             counted: 0,
         }
@@ -123,9 +121,26 @@ impl Peer {
     /// When something has to happen unless the peer does something before.
     pub fn due(&self, ping_interval_ms: u64) -> u64 {
         if self.is_open_ws() && !self.is(PINGED) {
-            return self.heard_ms.saturating_add(ping_interval_ms);
+            return self.clock_ms.saturating_add(ping_interval_ms);
         }
-        self.due_ms
+        self.clock_ms
+    }
+
+    /// Sets the deadline of its phase. Of an open WebSocket: of the ping that is out.
+    pub fn set_due(&mut self, due_ms: u64) {
+        debug_assert!(
+            !self.is_open_ws() || self.is(PINGED),
+            "this clock is a sign of life"
+        );
+        self.clock_ms = due_ms;
+    }
+
+    /// A sign of life came, which matters to an open WebSocket.
+    pub fn hear(&mut self, now: u64) {
+        if self.is_open_ws() {
+            self.clock_ms = now;
+            self.flags &= !PINGED;
+        }
     }
 
     /// Bytes of private output not yet sent.

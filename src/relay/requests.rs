@@ -98,7 +98,7 @@ impl Relay {
         if let (Phase::Open, Conn::Http(http)) = (peer.phase, &mut peer.conn)
             && std::mem::take(&mut http.resting)
         {
-            peer.due_ms = due;
+            peer.set_due(due);
             self.arm(slot);
         }
     }
@@ -182,7 +182,7 @@ impl Relay {
         let peer = self.peer(slot);
         if let (Phase::Open, Conn::Http(http)) = (peer.phase, &mut peer.conn) {
             http.resting = true;
-            peer.due_ms = idle;
+            peer.set_due(idle);
             self.arm(slot);
         }
     }

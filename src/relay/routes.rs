@@ -233,7 +233,7 @@ impl Relay {
             self.hub.hold(place, peer.is(BLOCKED));
         }
         peer.conn = Conn::Ws(WsConn::default());
-        peer.heard_ms = now;
+        peer.hear(now);
         if echo {
             peer.flags |= ECHO;
         }
