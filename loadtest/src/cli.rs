@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::baseline::Baseline;
+use crate::compare::Compare;
 use crate::dialect::DialectOptions;
+use crate::gate::Gate;
 use crate::html::HtmlPage;
 use crate::payload::HEADER_BYTES;
 use crate::scenario::echo::Echo;
@@ -40,6 +42,10 @@ pub enum Scenario {
     Baseline(Baseline),
     /// Make one page of one or several reports
     Html(HtmlPage),
+    /// Compare two kinds of runs, figure by figure
+    Compare(Compare),
+    /// Hold a report against a budget: exit code 1 when it is broken
+    Gate(Gate),
 }
 
 /// What all scenarios share.

@@ -13,13 +13,15 @@
 //! | `scenario` | one file per scenario |
 //! | `baseline` | a bare server to compare with |
 //! | `cli`, `report`, `progress` | what goes in, what comes out |
-//! | `html` | reports as one page |
+//! | `html`, `compare`, `gate` | reports as one page, against each other, against a budget |
 
 pub mod baseline;
 pub mod cli;
 pub mod codec;
+pub mod compare;
 pub mod dialect;
 pub mod drive;
+pub mod gate;
 pub mod html;
 pub mod latency;
 pub mod pace;

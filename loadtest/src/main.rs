@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use longwave_loadtest::cli::{Cli, Common, Scenario};
 use longwave_loadtest::report::{self, Environment, Options, Report, write_out};
-use longwave_loadtest::{baseline, html, scenario};
+use longwave_loadtest::{baseline, compare, gate, html, scenario};
 
 /// The run could not be made.
 const FAILED: u8 = 2;
@@ -28,6 +28,8 @@ fn run() -> Result<u8, String> {
         Scenario::Idle(o) => place.finish(scenario::idle::run(&o)?, &o.common),
         Scenario::Baseline(o) => baseline::run(&o).map(|()| 0),
         Scenario::Html(o) => html::run(&o).map(|()| 0),
+        Scenario::Compare(o) => compare::run(&o).map(|()| 0),
+        Scenario::Gate(o) => gate::run(&o),
     }
 }
 

@@ -108,6 +108,7 @@ struct Unit {
 impl Unit {
     fn of(name: &str, max: f64) -> Unit {
         let unit = |size: f64, name| Unit { size, name };
+        let name = if name.ends_with("_per_s") { "" } else { name };
         match name.rsplit('_').next() {
             Some("us") if max < 1e3 => unit(1.0, "µs"),
             Some("us") if max < 1e6 => unit(1e3, "ms"),

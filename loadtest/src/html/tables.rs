@@ -13,6 +13,9 @@ pub fn value(name: &str, value: f64) -> String {
 
 /// A figure's name in words: without its unit.
 pub fn words(name: &str) -> String {
+    if let Some(each) = name.strip_suffix("_per_s") {
+        return format!("{} a second", words(each));
+    }
     let stem = ["_us", "_s", "_bytes", "_share"]
         .iter()
         .find_map(|unit| name.strip_suffix(unit));

@@ -13,6 +13,7 @@ mod cost;
 mod environment;
 mod figures;
 mod json;
+mod numbers;
 mod table;
 mod timeline;
 pub mod units;
@@ -30,6 +31,7 @@ pub use cost::Cost;
 pub use environment::{Environment, Options, options};
 pub use figures::{Curve, Figure, Figures};
 pub use json::{read, to_json};
+pub use numbers::{number, numbers};
 pub use timeline::{Slice, Timeline};
 pub use verdict::Verdict;
 

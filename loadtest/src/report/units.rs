@@ -53,6 +53,9 @@ pub fn bytes(n: f64) -> String {
 
 /// A figure, in the unit that the end of its name tells.
 pub fn named(name: &str, value: f64) -> String {
+    if let Some(each) = name.strip_suffix("_per_s") {
+        return format!("{}/s", named(each, value));
+    }
     match name.rsplit('_').next() {
         Some("us") => microseconds(value),
         Some("s") => microseconds(value * 1e6),
@@ -100,6 +103,8 @@ mod tests {
             ("slope_bytes", 172.4, "172 B"),
             ("cpu_share", 0.031, "3.10 %"),
             ("messages", 5.0, "5"),
+            ("messages_per_s", 5000.0, "5,000/s"),
+            ("payload_bytes_per_s", 5120.0, "5 KiB/s"),
         ];
         for (name, value, text) in cases {
             assert_eq!(named(name, value), text, "{name}");
