@@ -12,9 +12,13 @@ use crate::dialect::DialectOptions;
 use crate::gate::Gate;
 use crate::html::HtmlPage;
 use crate::payload::HEADER_BYTES;
+use crate::scenario::churn::Churning;
 use crate::scenario::echo::Echo;
 use crate::scenario::fanout::Fanout;
+use crate::scenario::flood::Flood;
 use crate::scenario::idle::Idle;
+use crate::scenario::inside::InsideOptions;
+use crate::scenario::slow::Slow;
 use crate::target::TargetOptions;
 
 /// Drives any WebSocket server and proves what it delivered.
@@ -38,6 +42,12 @@ pub enum Scenario {
     Echo(Echo),
     /// Connections that do nothing: memory for each, and one message to all at the end
     Idle(Idle),
+    /// Some subscribers stop reading or read a trickle: what the others notice, what becomes of the slow
+    Slow(Slow),
+    /// Subscribers come and go while messages flow; each is checked from its coming to its leaving
+    Churn(Churning),
+    /// More messages than fan-out can carry: nobody may be closed, memory must stay within bounds
+    Flood(Flood),
     /// A bare server to compare with: reads a message, sends it to every other connection
     Baseline(Baseline),
     /// Make one page of one or several reports
@@ -115,6 +125,9 @@ pub struct Measuring {
     /// A send this much after its time is late; over 1 % late sends make the run INVALID
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
     pub late: Duration,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub inside: InsideOptions,
     /// Exit 0 although the client was saturated (server CPU per delivery is still sound then)
     #[arg(long)]
     pub allow_saturated: bool,

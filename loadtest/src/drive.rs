@@ -317,6 +317,27 @@ pub struct Driven {
     pub server: Option<Cost>,
 }
 
+impl Driven {
+    /// This and another, made on the same connections, as one; without the server's cost, which is
+    /// not the same in both.
+    #[must_use]
+    pub fn and(self, other: Driven) -> Driven {
+        let (a, b) = (self.measured, other.measured);
+        let (seconds, deliveries) = (a.seconds + b.seconds, a.deliveries + b.deliveries);
+        Driven {
+            measured: Measured {
+                seconds,
+                messages: a.messages + b.messages,
+                deliveries,
+                deliveries_per_s: deliveries as f64 / seconds.max(1e-9),
+                ..a
+            },
+            own_cpu_share: self.own_cpu_share.max(other.own_cpu_share),
+            server: None,
+        }
+    }
+}
+
 /// What opening the connections gave.
 #[derive(Debug, Clone, Copy)]
 pub struct Connected {

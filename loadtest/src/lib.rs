@@ -8,6 +8,7 @@
 //! | `url` | where to |
 //! | `pace`, `latency`, `timeline` | when to send; how long it took; how that went over time |
 //! | `target`, `sockstat` | what the server spends: `/proc/PID`; what TCP holds in the kernel |
+//! | `prometheus` | histograms that the server exposes |
 //! | `drive` | the phases of a run |
 //! | `stats` | what many short rounds say together |
 //! | `scenario` | one file per scenario |
@@ -27,6 +28,7 @@ pub mod latency;
 pub mod pace;
 pub mod payload;
 mod progress;
+pub mod prometheus;
 pub mod proof;
 pub mod random;
 pub mod reactor;

@@ -114,11 +114,14 @@ impl Recorder {
         self.last = Some((now_ns, sample));
     }
 
-    /// The timeline, and the server's memory and the machine's TCP memory over the same time.
-    pub fn finish(mut self) -> (Timeline, Vec<Curve>) {
-        if self.open.messages + self.open.deliveries > 0 {
-            self.close();
-        }
+    /// The most server memory and TCP memory that was seen.
+    pub fn peaks(&self) -> (Option<u64>, Option<u64>) {
+        let most = |points: &[(f64, f64)]| points.iter().map(|p| p.1 as u64).max();
+        (most(&self.rss), most(&self.tcp))
+    }
+
+    /// The server's memory and the machine's TCP memory over time, as far as they were seen.
+    pub fn curves(&self) -> Vec<Curve> {
         let curve = |name: &str, y: &str, points| Curve {
             name: name.to_owned(),
             x: "at_s".to_owned(),
@@ -126,15 +129,26 @@ impl Recorder {
             points,
         };
         let mut curves = vec![
-            curve("server memory", "server_rss_bytes", self.rss),
-            curve("TCP memory of the machine", "tcp_memory_bytes", self.tcp),
+            curve("server memory", "server_rss_bytes", self.rss.clone()),
+            curve(
+                "TCP memory of the machine",
+                "tcp_memory_bytes",
+                self.tcp.clone(),
+            ),
         ];
         curves.retain(|c| !c.points.is_empty());
-        let timeline = Timeline {
+        curves
+    }
+
+    /// The timeline.
+    pub fn finish(mut self) -> Timeline {
+        if self.open.messages + self.open.deliveries > 0 {
+            self.close();
+        }
+        Timeline {
             slice_s: self.slice_ns as f64 / 1e9,
             slices: self.slices,
-        };
-        (timeline, curves)
+        }
     }
 
     fn seconds(&self, ns: u64) -> f64 {
@@ -202,7 +216,8 @@ mod tests {
         assert!(!recorder.wants_look(999 * MS));
         recorder.delivered(9000, 620 * MS);
         recorder.look(sample(365, 3), 620 * MS);
-        let (timeline, curves) = recorder.finish();
+        let curves = recorder.curves();
+        let timeline = recorder.finish();
         assert_eq!(timeline.slice_s, 0.1);
         let [first, second, _, fourth, fifth, sixth, seventh] = &timeline.slices[..] else {
             panic!("{timeline:?}");
@@ -232,7 +247,8 @@ mod tests {
             recorder.delivered(1, s * 10_000 * MS);
             recorder.look(sample(s, 1), s * 10_000 * MS);
         }
-        let (timeline, curves) = recorder.finish();
+        let curves = recorder.curves();
+        let timeline = recorder.finish();
         assert!(timeline.slices.len() <= SLICES_MAX + 1);
         assert!(curves.iter().all(|c| c.points.len() <= SLICES_MAX));
     }

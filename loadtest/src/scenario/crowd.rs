@@ -1,8 +1,10 @@
 //! All groups of a run as one load: who sits where, and what happens to whom.
 
+use super::churn::Churn;
 use super::group::{Group, Plan};
+use super::slow::Trickle;
 use crate::drive::{Clock, Load, Span};
-use crate::proof::Faults;
+use crate::proof::{Book, Faults, Part};
 use crate::reactor::{Ended, Reactor, Role};
 use crate::timeline::Recorder;
 
@@ -11,6 +13,8 @@ use crate::timeline::Recorder;
 enum Seat {
     /// One who must get everything: group, receiver.
     Whole(usize, usize),
+    /// One who comes and goes or falls behind: group, part.
+    Part(usize, usize),
 }
 
 /// All groups.
@@ -20,8 +24,13 @@ pub(super) struct Crowd {
     seats: Vec<Seat>,
     /// Takes down the run over time, while one is measured.
     pub recorder: Option<Recorder>,
-    /// A connection ended that had to stay, or this many of the ends were looked at.
+    /// Those who come and go.
+    pub churn: Option<Churn>,
+    /// Those who read a little at a time.
+    pub trickle: Option<Trickle>,
+    /// A connection ended that had to stay.
     cut: bool,
+    /// How many ends were looked at.
     ends_seen: usize,
 }
 
@@ -32,6 +41,8 @@ impl Crowd {
             groups: Vec::new(),
             seats: Vec::new(),
             recorder: None,
+            churn: None,
+            trickle: None,
             cut: false,
             ends_seen: 0,
         };
@@ -47,15 +58,43 @@ impl Crowd {
         crowd
     }
 
+    /// Gives the next connection a seat as one that comes and goes or falls behind.
+    pub fn add_part(&mut self, group: usize) {
+        let g = &mut self.groups[group];
+        self.seats.push(Seat::Part(group, g.parts.len()));
+        g.parts.push(Part::new(g.book()));
+    }
+
+    /// The part of a connection that has such a seat, and its group.
+    pub fn part(&mut self, id: usize) -> Option<(&mut Part, &Book)> {
+        let Seat::Part(g, p) = *self.seats.get(id)? else {
+            return None;
+        };
+        let group = &mut self.groups[g];
+        Some((&mut group.parts[p], group.out.ledger.book()))
+    }
+
     /// Whether this connection must stay.
     pub fn must_stay(&self, id: usize) -> bool {
         matches!(self.seats.get(id), Some(Seat::Whole(..)))
     }
 
+    /// Takes the last such seat back: nobody came.
+    pub fn drop_last_part(&mut self, group: usize) {
+        self.seats.pop();
+        self.groups[group].parts.pop();
+    }
+
+    /// Begins another measured span.
+    pub fn begin(&mut self, span: Span) {
+        self.groups.iter_mut().for_each(|g| g.begin(span));
+    }
+
     /// Messages of other runs.
     pub fn foreign(&self) -> u64 {
+        let parts = |g: &Group| g.parts.iter().map(Part::foreign).sum::<u64>();
         let each = self.groups.iter();
-        each.map(|g| g.out.ledger.foreign()).sum()
+        each.map(|g| g.out.ledger.foreign() + parts(g)).sum()
     }
 }
 
@@ -63,6 +102,21 @@ impl Load for Crowd {
     fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64 {
         let before = self.messages();
         let mut next_ns = u64::MAX;
+        for opened in reactor.take_opened() {
+            if let Some(churn) = &mut self.churn {
+                churn.opened(&opened);
+            }
+            if let Some((part, book)) = self.part(opened.id) {
+                part.join(book);
+            }
+        }
+        if let Some(trickle) = &mut self.trickle {
+            next_ns = next_ns.min(trickle.act(reactor, clock));
+        }
+        if let Some(mut churn) = self.churn.take() {
+            next_ns = next_ns.min(churn.act(self, reactor, clock));
+            self.churn = Some(churn);
+        }
         for group in &mut self.groups {
             next_ns = next_ns.min(group.send(reactor, clock));
         }
@@ -75,6 +129,7 @@ impl Load for Crowd {
 
     fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64) {
         match self.seats[id] {
+            Seat::Part(g, p) => self.groups[g].take_part(p, text, payload),
             Seat::Whole(g, r) => {
                 let latency = self.groups[g].take(r, text, payload, now_ns);
                 if let (Some(ns), Some(recorder)) = (latency, &mut self.recorder) {
@@ -117,7 +172,7 @@ impl Load for Crowd {
     }
 
     fn path(&self, id: usize) -> Option<&str> {
-        let Seat::Whole(g, _) = *self.seats.get(id)?;
+        let (Seat::Whole(g, _) | Seat::Part(g, _)) = *self.seats.get(id)?;
         self.groups[g].plan.path.as_deref()
     }
 

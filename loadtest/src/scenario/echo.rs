@@ -55,7 +55,7 @@ pub fn run(options: &Echo) -> Result<Report, String> {
         ended: stage.reactor.ended().to_vec(),
     };
     let mut report = finished.report(&load);
-    report.timeline = recorder.map(|r| Recorder::finish(r).0);
+    report.timeline = recorder.map(Recorder::finish);
     stage.reactor.close();
     Ok(report)
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use super::crowd::Crowd;
 use super::finish;
 use super::group::Plan;
+use super::inside::Inside;
 use crate::cli::{Common, Sending};
 use crate::dialect::Talk;
 use crate::drive::{Connected, Span, Stage, connect, measure};
@@ -100,6 +101,9 @@ pub fn round(stage: &mut Stage, connected: &Connected, options: &Fanout) -> Resu
     let plan = options.people.plan(sending, options.common.dialect.talk());
     let mut crowd = Crowd::new(&[plan], stage.run, options.common.seed, span);
     crowd.recorder = Some(Recorder::new(measuring.warmup, measuring.whole()));
+    let inside = Inside::begin(&measuring.inside)?;
     let driven = measure(stage, &mut crowd, connected, span)?;
-    Ok(finish::report("fanout", stage, &mut crowd, driven))
+    let mut report = finish::report("fanout", stage, &mut crowd, driven);
+    inside.end(&mut report.figures)?;
+    Ok(report)
 }

@@ -67,8 +67,13 @@ pub(super) fn report(
         ended: ended.cloned().collect(),
     };
     let mut report = finished.report(crowd);
-    report.timeline = recorder.map(|r| Recorder::finish(r).0);
+    report.timeline = recorder.map(Recorder::finish);
     report
+}
+
+/// The client judged by these sends.
+pub(super) fn client(cpu_share: f64, lateness: &Lateness, unsent: u64) -> Client {
+    Client::new(cpu_share, lateness, unsent)
 }
 
 /// Every delivery, and the first, median and last of each message; by group where there are

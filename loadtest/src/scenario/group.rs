@@ -1,11 +1,12 @@
-//! One channel under load: its publishers, and those who must get everything.
+//! One channel under load: its publishers, those who must get everything, and those who come and
+//! go or fall behind.
 
 use super::senders::{Outlet, Pacing, Senders};
 use crate::dialect::Talk;
 use crate::drive::{Clock, Span};
 use crate::latency::{Latency, Spread};
 use crate::payload::Maker;
-use crate::proof::{Book, Ledger, Seen};
+use crate::proof::{Book, Ledger, Part, Seen};
 use crate::reactor::Reactor;
 
 /// What a group is to be.
@@ -42,6 +43,8 @@ pub(super) struct Group {
     pub plan: Plan,
     pub senders: Senders,
     pub out: Outbox,
+    /// Those who come and go or fall behind.
+    pub parts: Vec<Part>,
     /// Every measured delivery to those who must get everything.
     pub all: Latency,
     span: Span,
@@ -71,10 +74,19 @@ impl Group {
                 sent: vec![0; publishers as usize],
                 ledger,
             },
+            parts: Vec::new(),
             all: Latency::default(),
             span,
             plan,
         }
+    }
+
+    /// Begins another measured span, with figures of its own.
+    pub fn begin(&mut self, span: Span) {
+        self.span = span;
+        self.senders.begin(span);
+        self.all = Latency::default();
+        self.out.spread.begin();
     }
 
     /// Sends what is due; when to be asked again.
@@ -102,6 +114,17 @@ impl Group {
             self.all.note(ns);
         }
         Some(now_ns.saturating_sub(stamp.intended_ns))
+    }
+
+    /// Takes a delivery to one who comes and goes or falls behind.
+    pub fn take_part(&mut self, part: usize, text: bool, payload: &[u8]) {
+        let book = self.out.ledger.book();
+        self.parts[part].deliver(book, text, payload);
+    }
+
+    /// What was sent.
+    pub fn book(&self) -> &Book {
+        self.out.ledger.book()
     }
 }
 

@@ -2,13 +2,20 @@
 //! could not be made.
 //!
 //! `group` is one channel under load, `crowd` all of them as one load, `senders` who sends when,
-//! `finish` what they have in the end.
+//! `finish` what they have in the end, `pairs` the same load with something and without it, `inside`
+//! what the server says of itself.
 
+pub mod churn;
 pub mod echo;
 pub mod fanout;
+pub mod flood;
 pub mod idle;
+pub mod inside;
+pub mod slow;
 
 mod crowd;
+mod fates;
 mod finish;
 mod group;
+mod pairs;
 mod senders;

@@ -85,6 +85,16 @@ impl Senders {
         };
     }
 
+    /// Sends at another rate from the next run on; 0: a closed loop.
+    pub fn pace(&mut self, rate: f64) {
+        self.pacing.rate = rate;
+    }
+
+    /// Sends nothing until the next run begins.
+    pub fn silence(&mut self) {
+        self.silent = true;
+    }
+
     /// This sender may have room again.
     pub fn release(&mut self, sender: usize) {
         if self.open.is_none() {

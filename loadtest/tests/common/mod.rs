@@ -1,6 +1,8 @@
 //! Runs the binary and reads its report.
 #![allow(dead_code)] // each test file is its own crate and uses its part
 
+pub mod faulty;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
