@@ -8,6 +8,7 @@
 //! | `socketio` | packets of Engine.IO and Socket.IO |
 //! | `post` | publishing by HTTP |
 //! | `handshake` | the upgrade to a WebSocket |
+//! | `tls` | whom TLS trusts |
 //!
 //! A session has no socket and no clock: bytes in, bytes out. A further kind of connection (an event
 //! stream, a poll) is a further session.
@@ -18,6 +19,7 @@ mod post;
 mod socketio;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod websocket;
 
 use std::rc::Rc;
@@ -29,6 +31,7 @@ use crate::url::Url;
 
 pub use options::{DialectOptions, Endpoints, Talk};
 use post::Post;
+pub use tls::{Tls, TlsOptions};
 use websocket::WebSocket;
 
 /// Stands for the payload in a template.
@@ -60,10 +63,12 @@ pub enum Speech {
 }
 
 /// Where connections go and what they say there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Where.
     pub url: Url,
+    /// TLS, if the URL asks for it.
+    pub tls: Option<Tls>,
     /// What is said there; not by HTTP, where each payload is the body of a POST.
     pub speech: Speech,
     /// What payloads look like.

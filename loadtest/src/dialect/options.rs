@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
-use super::{Endpoint, PAYLOAD, Speech};
+use super::{Endpoint, PAYLOAD, Speech, Tls, TlsOptions};
 use crate::payload::Form;
 use crate::url::Url;
 
@@ -48,6 +48,9 @@ pub struct DialectOptions {
     /// What is sent to publish; {payload} stands for the payload
     #[arg(long, value_name = "TEXT")]
     pub publish_template: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub tls: TlsOptions,
     /// Socket.IO: the event that carries payloads
     #[arg(long, value_name = "NAME", default_value = "message")]
     pub event: String,
@@ -88,6 +91,7 @@ impl Endpoints {
     pub fn raw(url: Url) -> Endpoints {
         let endpoint = Endpoint {
             url,
+            tls: None,
             speech: Speech::Raw,
             form: Form::Binary,
             listens: true,
@@ -146,6 +150,7 @@ impl DialectOptions {
             None => None,
         };
         let listen = Rc::new(Endpoint {
+            tls: self.tls(&url)?,
             url,
             speech: self.speech(true),
             form: self.form(),
@@ -166,11 +171,16 @@ impl DialectOptions {
             engine_io(&mut url);
         }
         Ok(Endpoint {
+            tls: self.tls(&url)?,
             url,
             speech: self.speech(false),
             form: self.form(),
             listens: false,
         })
+    }
+
+    fn tls(&self, url: &Url) -> Result<Option<Tls>, String> {
+        url.secure.then(|| self.tls.with(&url.host)).transpose()
     }
 
     fn speech(&self, listens: bool) -> Speech {

@@ -1,11 +1,11 @@
 //! One connection: connecting, shaking hands, open, ended.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::time::Instant;
 
 use mio::event::Event as Readiness;
-use mio::net::TcpStream;
 
+use super::transport::Transport;
 use super::{Ended, Opened, Shared, Sink};
 use crate::dialect::{Session, Wire};
 
@@ -24,7 +24,7 @@ enum State {
 #[derive(Debug)]
 pub struct Connection {
     /// `None` once it ended.
-    socket: Option<TcpStream>,
+    socket: Option<Transport>,
     state: State,
     session: Session,
     out: Vec<u8>,
@@ -39,7 +39,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(socket: TcpStream, session: Session) -> Connection {
+    pub fn new(socket: Transport, session: Session) -> Connection {
         Connection {
             socket: Some(socket),
             state: State::Connecting,
@@ -80,8 +80,8 @@ impl Connection {
         let Some(socket) = &self.socket else {
             return false;
         };
-        let error = match socket.take_error() {
-            Ok(None) => socket.peer_addr().err(),
+        let error = match socket.socket().take_error() {
+            Ok(None) => socket.socket().peer_addr().err(),
             Ok(error) => error,
             Err(e) => Some(e),
         };
@@ -109,6 +109,7 @@ impl Connection {
             let Some(socket) = &mut self.socket else {
                 return;
             };
+            let drains = socket.short_read_drains();
             let room = shared.scratch.len();
             let room = self.allowed.map_or(room, |bytes| bytes.min(room));
             if room == 0 {
@@ -120,12 +121,18 @@ impl Connection {
                 Ok(n) => {
                     self.allowed = self.allowed.map(|bytes| bytes - n);
                     self.take(id, n, shared, sink);
-                    if n < room && !ending {
+                    if n < room && !ending && drains {
                         return;
                     }
                     continue;
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    // What waited for the end of a TLS handshake gets no edge of its own.
+                    if !drains && self.waiting_bytes() > 0 {
+                        self.flush(id, shared);
+                    }
+                    return;
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => Ended::Cut(e.to_string()),
             };
@@ -199,6 +206,10 @@ impl Connection {
                 Err(_) => return shared.again.push(id),
             }
         }
+        // With TLS the system may still owe something, or the handshake may not have begun.
+        if self.socket.as_mut().is_some_and(|s| s.push().is_err()) {
+            shared.again.push(id);
+        }
         self.out.clear();
         self.taken = 0;
         if self.out.capacity() > super::SCRATCH_BYTES {
@@ -257,7 +268,9 @@ impl Connection {
     }
 
     fn drop_socket(&mut self) {
-        self.socket = None;
+        if let Some(mut socket) = self.socket.take() {
+            socket.finish();
+        }
         self.out = Vec::new();
         self.taken = 0;
         self.session.forget();

@@ -10,6 +10,7 @@
 
 mod connection;
 mod timer;
+mod transport;
 
 use std::fmt;
 use std::io;
@@ -26,6 +27,7 @@ use crate::random::Random;
 use crate::url::Url;
 use connection::Connection;
 use timer::Timer;
+use transport::Transport;
 
 /// The most that one read takes; little in tests, so that one connection fills its turn.
 const SCRATCH_BYTES: usize = if cfg!(test) { 1024 } else { 256 * 1024 };
@@ -204,8 +206,9 @@ impl Reactor {
         self.poll
             .registry()
             .register(&mut socket, Token(id), both)?;
+        let transport = Transport::new(socket, endpoint.tls.as_ref())?;
         let session = Session::new(&endpoint);
-        self.connections.push(Connection::new(socket, session));
+        self.connections.push(Connection::new(transport, session));
         Ok(())
     }
 
