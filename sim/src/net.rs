@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use longwave::limits::ACCEPT_RETRY_MS;
-use longwave::net::{Accept, Event, Net, Recv, Role, Token, Waker};
+use longwave::net::{Accept, Event, Inspected, Net, Recv, Role, Token, Waker};
 use longwave::wire::{Sent, Wire};
 
 use crate::fault::Fault;
@@ -194,6 +194,10 @@ impl<O: Outside> Net for SimNet<O> {
 
     fn reset(&mut self, slot: u32) {
         self.kernel.reset(slot);
+    }
+
+    fn inspect(&mut self, slot: u32) -> Option<Inspected> {
+        self.kernel.inspect(slot)
     }
 
     fn waker(&self) -> Waker {

@@ -13,7 +13,8 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
 
 use super::listen::{SocketOptions, listen, reset_on_close};
-use super::{Accept, Event, Net, Recv, Role, Token, Waker};
+use super::diag::Diag;
+use super::{Accept, Event, Inspected, Net, Recv, Role, Token, Waker};
 use crate::limits::EVENTS_PER_TURN;
 use crate::wire::{Sent, Wire};
 
@@ -36,6 +37,7 @@ pub struct Epoll {
     listeners: Vec<(TcpListener, Role)>,
     sockets: Vec<Option<Socket>>,
     waker: Arc<mio::Waker>,
+    diag: Diag,
     begun: Instant,
 }
 
@@ -67,6 +69,7 @@ impl Epoll {
             listeners,
             sockets: Vec::new(),
             waker: Arc::new(waker),
+            diag: Diag::default(),
             begun: Instant::now(),
         })
     }
@@ -256,6 +259,13 @@ impl Net for Epoll {
             reset_on_close(stream);
         }
         self.close(slot);
+    }
+
+    fn inspect(&mut self, slot: u32) -> Option<Inspected> {
+        let stream = &self.sockets.get(slot as usize)?.as_ref()?.stream;
+        let (local, address) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+        let tcp = self.diag.tcp_info(local, address);
+        Some(Inspected { address, tcp })
     }
 
     fn waker(&self) -> Waker {

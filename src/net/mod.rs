@@ -9,6 +9,7 @@
 //! - A slot belongs to a connection from `accept` to `close`.
 
 pub mod descriptors;
+pub mod diag;
 pub mod epoll;
 pub mod listen;
 
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::wire::Wire;
-pub use crate::wire::{Role, Token};
+pub use crate::wire::{Inspected, Role, TcpInfo, Token};
 
 /// One readiness event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,10 @@ pub trait Net: Wire {
 
     /// Closes and frees the slot with a reset (RST) instead of a FIN.
     fn reset(&mut self, slot: u32);
+
+    /// What the kernel tells of a connection; `None`: nothing, as when it has just gone. For a few
+    /// connections when somebody asks, never in a turn's usual work.
+    fn inspect(&mut self, slot: u32) -> Option<Inspected>;
 
     /// Something that wakes `wait` from another thread.
     fn waker(&self) -> Waker;

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use longwave::net::{Accept, Recv, Token};
+use longwave::net::{Accept, Inspected, Recv, TcpInfo, Token};
 use longwave::wire::Sent;
 
 use super::{Edge, Kernel, SocketId};
@@ -191,6 +191,20 @@ impl Kernel {
         if s.up.ended {
             self.raise(id, Edge::ALL);
         }
+    }
+
+    /// Tells of a connection what Linux would: a peer that takes nothing has closed its window.
+    pub fn inspect(&mut self, slot: u32) -> Option<Inspected> {
+        let s = &self.sockets[self.of_slot(slot)];
+        let tcp = TcpInfo {
+            unsent_bytes: s.down.len() as u32,
+            probing: s.blocked,
+            ..TcpInfo::default()
+        };
+        Some(Inspected {
+            address: (s.addr, 1).into(),
+            tcp: (!s.client_reset).then_some(tcp),
+        })
     }
 
     /// Closes a slot. Unread bytes make it a reset.
