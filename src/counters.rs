@@ -7,6 +7,32 @@ pub const TURN_BUCKETS_US: [u64; 12] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000,
 ];
 
+/// Upper bounds of the fan-out buckets, in microseconds, six to a decade below a second so that
+/// quantiles can be compared; one more bucket is without bound.
+pub const FANOUT_BUCKETS_US: [u64; 30] = [
+    50, 70, 100, 150, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 7_000, 10_000, 15_000,
+    20_000, 30_000, 50_000, 70_000, 100_000, 150_000, 200_000, 300_000, 500_000, 700_000,
+    1_000_000, 2_000_000, 5_000_000, 10_000_000,
+];
+
+/// Size classes of channels: the most subscribers in each, and the label; the last has no most.
+pub const SIZE_CLASSES: [(usize, &str); 5] = [
+    (10, "1-10"),
+    (100, "11-100"),
+    (1_000, "101-1000"),
+    (10_000, "1001-10000"),
+    (usize::MAX, "10001-"),
+];
+
+/// How long messages took from the turn that read them to the last send, of one size class.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fanout {
+    /// Messages by time (see `FANOUT_BUCKETS_US`).
+    pub buckets: [u64; FANOUT_BUCKETS_US.len() + 1],
+    /// Their times together.
+    pub us: u64,
+}
+
 /// Counters of one reactor; all only grow.
 #[derive(Debug, Clone)]
 pub struct Counters {
@@ -42,6 +68,8 @@ pub struct Counters {
     pub turns: [u64; TURN_BUCKETS_US.len() + 1],
     /// Time in turns, waiting excluded.
     pub turn_us: u64,
+    /// Times of fan-out, by size class (see `SIZE_CLASSES`).
+    pub fanout: [Fanout; SIZE_CLASSES.len()],
 }
 
 impl Default for Counters {
@@ -63,6 +91,7 @@ impl Default for Counters {
             refused: [0; Reason::COUNT],
             turns: [0; TURN_BUCKETS_US.len() + 1],
             turn_us: 0,
+            fanout: [Fanout::default(); SIZE_CLASSES.len()],
         }
     }
 }
@@ -73,6 +102,14 @@ impl Counters {
         let bucket = TURN_BUCKETS_US.iter().position(|&b| us <= b);
         self.turns[bucket.unwrap_or(TURN_BUCKETS_US.len())] += 1;
         self.turn_us += us;
+    }
+
+    /// So many messages were with all subscribers `us` microseconds after the oldest was read.
+    pub fn fanned_out(&mut self, subscribers: usize, messages: u64, us: u64) {
+        let class = SIZE_CLASSES.partition_point(|&(most, _)| most < subscribers);
+        let fanout = &mut self.fanout[class];
+        fanout.buckets[FANOUT_BUCKETS_US.partition_point(|&bound| bound < us)] += messages;
+        fanout.us += us * messages;
     }
 
     /// A connection was closed.
@@ -97,5 +134,23 @@ mod tests {
             c.turn(us);
         }
         assert_eq!((c.turns[0], c.turns[1], c.turns[12]), (2, 1, 1));
+    }
+
+    #[test]
+    fn fan_out_falls_into_its_class_and_bucket() {
+        let mut c = Counters::default();
+        for (subscribers, us) in [
+            (1, 50),
+            (10, 51),
+            (11, 0),
+            (10_000, 20_000_000),
+            (10_001, 70),
+        ] {
+            c.fanned_out(subscribers, 3, us);
+        }
+        let seen = |class: usize, bucket: usize| c.fanout[class].buckets[bucket];
+        assert_eq!((seen(0, 0), seen(0, 1), seen(1, 0)), (3, 3, 3));
+        assert_eq!((seen(3, FANOUT_BUCKETS_US.len()), seen(4, 1)), (3, 3));
+        assert_eq!(c.fanout[0].us, 303);
     }
 }

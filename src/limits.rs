@@ -43,6 +43,8 @@ pub const OUT_BYTES_LEAST: usize = 64 * 1024;
 pub const WRITES_PER_TURN: usize = bound(2048, 9);
 /// Subscribers of one channel written to before the next channel has its part of the turn.
 pub const WRITES_PER_CHANNEL: usize = bound(512, 4);
+/// Subscribers written to after a channel has been served and before the clock is read for it.
+pub const UNTIMED_MAX: usize = 64;
 /// Connections accepted from one listener in one turn.
 pub const ACCEPTS_PER_TURN: usize = bound(256, 3);
 /// Readiness events taken from the kernel in one turn.

@@ -99,6 +99,7 @@ impl<N: Net> Server<N> {
         self.hear_first();
         let begun_us = self.net.now_us();
         self.note_stall(timeout, begun_us);
+        self.relay.turn_begins(begun_us);
         self.note();
         self.accept();
         self.read();
@@ -106,10 +107,13 @@ impl<N: Net> Server<N> {
             return false;
         }
         self.expire();
-        self.relay.flush(&mut self.net, self.now_ms);
+        while self.relay.flush(&mut self.net, self.now_ms) {
+            self.relay.sent_at(self.net.now_us());
+        }
         self.relay.keep_budget(self.now_ms);
         self.reap();
         let ended_us = self.net.now_us();
+        self.relay.sent_at(ended_us);
         self.relay.counters_mut().turn(ended_us - begun_us);
         self.ended_us = ended_us;
         let stopped = self.stopping && self.relay.is_drained(self.now_ms);

@@ -24,6 +24,32 @@ fn get(path: &str, further: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{further}\r\n")
 }
 
+/// How long messages take inside the server is told by the size of their channel, each message once.
+#[test]
+fn times_of_fan_out_are_told_by_the_size_of_the_channel() {
+    let relay = apart(|_| {});
+    let mut few: Vec<Peer> = (0..2).map(|_| relay.ws("/channels/few")).collect();
+    let mut many: Vec<Peer> = (0..12).map(|_| relay.ws("/channels/many")).collect();
+    for i in 0..5 {
+        few[0].send(TEXT, &[b'0' + i]);
+        many[0].send(TEXT, &[b'0' + i]);
+    }
+    for peer in few[1..].iter_mut().chain(&mut many[1..]) {
+        (0..5).for_each(|i| assert_eq!(peer.message(), [b'0' + i]));
+    }
+    let answer = operator(&relay).ask(get("/metrics", ""));
+    let count = |class: &str| {
+        let name = format!("fanout_seconds_count{{subscribers=\"{class}\"}}");
+        answer.metric(&name)
+    };
+    assert_eq!(["1-10", "11-100", "101-1000"].map(count), [5, 5, 0]);
+    let within = |le: &str| {
+        let name = format!("fanout_seconds_bucket{{le=\"{le}\",subscribers=\"11-100\"}}");
+        answer.metric(&name)
+    };
+    assert_eq!((within("10.0"), within("+Inf")), (5, 5));
+}
+
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 #[test]

@@ -86,6 +86,7 @@ impl Bed {
     pub fn flush(&mut self) {
         while self.relay.is_busy() {
             self.relay.flush(&mut self.network, 0);
+            self.relay.sent_at(0);
         }
     }
 

@@ -140,7 +140,7 @@ fn the_key_is_in_no_text() {
 const FILE_ERRORS: &[(&str, &str)] = &[
     ("\nping_intervall = '1s'", "f.toml line 2: unknown key \"ping_intervall\"; did you mean ping_interval?"),
     ("ping-interval = '1s'", "f.toml line 1: unknown key \"ping-interval\"; did you mean ping_interval?"),
-    ("colour = 1", "f.toml line 1: unknown key \"colour\"; allowed: listen, no_page, allow_origin"),
+    ("colour = 1", "f.toml line 1: unknown key \"colour\"; allowed: listen, admin_listen, admin_host"),
     ("[limits]\nmessage_bytes_max = 1", "f.toml line 1: unknown key \"limits\"; allowed: listen"),
     ("check = true", "f.toml line 1: check is a flag or variable only"),
     ("# a\n# b\nping_interval = '5x'", "f.toml line 3: ping_interval \"5x\" is not a time; allowed: 10ms to 24h, such as"),

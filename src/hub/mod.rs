@@ -29,8 +29,9 @@ use stream::{Member, Stream};
 
 pub use form::{Form, GAP_TYPE, check_content_type};
 pub use id::Id;
+pub use stream::Since;
 pub use submit::{Body, Message, Sender, Submitted};
-pub use sweep::{Progress, Report};
+pub use sweep::{Offered, Progress, Report};
 
 const _: () = assert!(crate::ws::HEADER_ROOM == crate::buf::HEADER_ROOM);
 
@@ -73,6 +74,10 @@ pub struct Hub {
     newest: Id,
     /// Times a channel's publishers were paused.
     pauses: u64,
+    /// When this turn began, in microseconds.
+    turn_us: u64,
+    /// Passes that have ended and were not timed yet.
+    offered: Vec<Offered>,
     limits: HubLimits,
 }
 
@@ -93,6 +98,8 @@ impl Hub {
             generation: 0,
             newest: Id::starting_at(0),
             pauses: 0,
+            turn_us: 0,
+            offered: Vec::new(),
             limits,
         }
     }

@@ -99,6 +99,37 @@ pub(super) struct Stream {
     pub stale: bool,
     /// Slowest cursor met in this pass among those behind, blocked ones, and the others.
     pub slowest: Slowest,
+    /// Messages that no pass has begun to offer.
+    pub unswept: Since,
+    /// Messages that this pass offers.
+    pub swept: Since,
+}
+
+/// So many messages, the oldest of them read in the turn that began then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Since {
+    /// When that turn began, in microseconds; means nothing where there are no messages.
+    pub us: u64,
+    /// How many.
+    pub messages: u64,
+}
+
+impl Since {
+    /// One message more, read in the turn that began at `us`, which is not before the others.
+    pub fn add(&mut self, us: u64) {
+        if self.messages == 0 {
+            self.us = us;
+        }
+        self.messages += 1;
+    }
+
+    /// Takes over the messages of `newer`.
+    pub fn merge(&mut self, newer: &mut Since) {
+        if self.messages == 0 {
+            self.us = newer.us;
+        }
+        self.messages += std::mem::take(newer).messages;
+    }
 }
 
 /// Slowest cursors met in a pass.
@@ -139,6 +170,8 @@ impl Stream {
             offered: 0,
             stale: false,
             slowest: Slowest::NONE,
+            unswept: Since::default(),
+            swept: Since::default(),
         }
     }
 

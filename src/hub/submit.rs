@@ -177,6 +177,7 @@ impl Hub {
     /// A stream has one message more, from `begin` on.
     fn committed(&mut self, stream: u32, begin: u64, sender: Option<Sender>) {
         let s = &mut self.streams[stream as usize];
+        s.unswept.add(self.turn_us);
         if let Some(Sender(place)) = sender.filter(|s| s.0.stream == stream) {
             let member = &mut s.members[place.member as usize];
             if planted("sender_not_excluded") {

@@ -1,6 +1,6 @@
 //! Fan-out: one `send` of shared bytes per member that keeps up, a bounded number per turn.
 
-use super::stream::{Member, Slowest, Stream};
+use super::stream::{Member, Since, Slowest, Stream};
 use super::{Hub, Place};
 use crate::buf::{Log, Slices};
 use crate::counters::Counters;
@@ -34,7 +34,32 @@ pub enum Report {
     Resume(Token),
 }
 
+/// Messages that a pass has offered to every member that was not behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offered {
+    /// How many, and when the oldest was read.
+    pub swept: Since,
+    /// How many members the stream has.
+    pub members: usize,
+}
+
 impl Hub {
+    /// A turn begins: what is read in it is as old as this.
+    pub fn turn_begins(&mut self, us: u64) {
+        self.turn_us = us;
+    }
+
+    /// The passes that have ended since this list was last emptied.
+    pub fn offered(&mut self) -> &mut Vec<Offered> {
+        &mut self.offered
+    }
+
+    /// How many members the next sweep might visit at most.
+    pub fn next_sweep(&self) -> usize {
+        let next = self.dirty.front().map(|&id| &self.streams[id as usize]);
+        next.map_or(0, |s| s.members.len() - s.at)
+    }
+
     /// Sweeps at most `visits` members of the stream that has waited longest. Returns how many
     /// visits that cost (at least 1), or `None` when no stream has anything to send.
     pub fn sweep<W: Wire>(
@@ -50,6 +75,7 @@ impl Hub {
             s.mark = s.log.end();
             s.slowest = Slowest::NONE;
             s.stale = false;
+            s.swept.merge(&mut s.unswept);
         } else {
             mark("sweep_resumed");
         }
@@ -84,6 +110,13 @@ impl Hub {
         let heavy = s.slowest.blocked < s.log.end() && s.log.is_heavier_than(limits.lag_bytes_max);
         if far || heavy {
             s.find_lagging(limits.lag_bytes_max, reports);
+        }
+        let swept = std::mem::take(&mut s.swept);
+        if swept.messages > 0 && !s.members.is_empty() {
+            self.offered.push(Offered {
+                swept,
+                members: s.members.len(),
+            });
         }
         let c = &mut self.channels[s.channel as usize];
         if c.paused && c.unflushed(&self.streams) <= limits.unflushed_bytes_max / 2 {

@@ -1,6 +1,7 @@
 //! The hub under random operations, against a twin that keeps every member's bytes apart.
 
 mod forms;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::io::IoSlice;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
 
-use super::listen::{SocketOptions, listen, reset_on_close};
 use super::diag::Diag;
+use super::listen::{SocketOptions, listen, reset_on_close};
 use super::{Accept, Event, Inspected, Net, Recv, Role, Token, Waker};
 use crate::limits::EVENTS_PER_TURN;
 use crate::wire::{Sent, Wire};

@@ -4,21 +4,27 @@ use super::Relay;
 use super::peer::{BLOCKED, FULL_OUT, Phase, QUEUED, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::hub::{Progress, Report};
-use crate::limits::{WRITES_PER_CHANNEL, WRITES_PER_TURN};
+use crate::hub::{Offered, Progress, Report};
+use crate::limits::{UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN};
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Wire};
 
 impl Relay {
-    /// Sends what waits, to a bounded number of connections.
-    pub fn flush<W: Wire>(&mut self, wire: &mut W, now: u64) {
-        for _ in 0..self.queued.len().min(WRITES_PER_TURN) {
-            if let Some(slot) = self.queued.pop_front() {
-                self.flush_peer(slot, wire, now);
-            }
-        }
-        let mut left = WRITES_PER_TURN;
+    /// Sends what waits, to a bounded number of connections a turn. True: it stopped on the way, so
+    /// that the caller tells the time ([`Relay::sent_at`]) before other channels are served, and
+    /// then calls it again. The caller tells it at the end of each turn, too.
+    pub fn flush<W: Wire>(&mut self, wire: &mut W, now: u64) -> bool {
+        let mut left = match self.writes_left.take() {
+            Some(left) => left,
+            None => self.flush_private(wire, now),
+        };
+        // Visits since the first pass ended that has not been timed.
+        let mut untimed = 0;
         while left > 0 {
+            if !self.hub.offered().is_empty() && untimed + self.hub.next_sweep() > UNTIMED_MAX {
+                self.writes_left = Some(left);
+                return true;
+            }
             let visits = left.min(WRITES_PER_CHANNEL);
             let Relay {
                 hub,
@@ -30,10 +36,32 @@ impl Relay {
                 break;
             };
             left -= used.min(left);
+            if !hub.offered().is_empty() {
+                untimed += used;
+            }
             self.act_on_reports(now);
         }
         let spent = left == 0 || self.queued.len() > WRITES_PER_TURN;
         self.counters.write_budget_spent += u64::from(spent);
+        false
+    }
+
+    /// What was sent before is with everybody who is not behind.
+    pub fn sent_at(&mut self, us: u64) {
+        for Offered { swept, members } in self.hub.offered().drain(..) {
+            let took = us.saturating_sub(swept.us);
+            self.counters.fanned_out(members, swept.messages, took);
+        }
+    }
+
+    /// Private output, and how many writes the turn has for the rest.
+    fn flush_private<W: Wire>(&mut self, wire: &mut W, now: u64) -> usize {
+        for _ in 0..self.queued.len().min(WRITES_PER_TURN) {
+            if let Some(slot) = self.queued.pop_front() {
+                self.flush_peer(slot, wire, now);
+            }
+        }
+        WRITES_PER_TURN
     }
 
     fn act_on_reports(&mut self, now: u64) {

@@ -9,7 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Relay;
 use crate::close::Reason;
-use crate::counters::{Counters, TURN_BUCKETS_US};
+use crate::counters::{Counters, FANOUT_BUCKETS_US, SIZE_CLASSES, TURN_BUCKETS_US};
 use crate::limits::Limits;
 
 /// What a scrape sees.
@@ -102,7 +102,8 @@ impl Collector for Snapshot {
             "Requests and messages refused",
             &self.counters.refused,
         )?;
-        turns(&mut encoder, &self.counters)
+        turns(&mut encoder, &self.counters)?;
+        fanout(&mut encoder, &self.counters)
     }
 }
 
@@ -201,13 +202,32 @@ fn turns(encoder: &mut DescriptorEncoder<'_>, c: &Counters) -> std::fmt::Result 
     let unit = Unit::Seconds;
     let help = "Duration of a turn of the loop, waiting excluded";
     let mut histogram = encoder.encode_descriptor("turn_duration", help, Some(&unit), kind)?;
-    let bounds = TURN_BUCKETS_US
-        .iter()
-        .map(|&us| us as f64 / 1e6)
-        .chain([f64::INFINITY]);
-    let buckets: Vec<(f64, u64)> = bounds.zip(c.turns).collect();
+    let buckets = buckets(&TURN_BUCKETS_US, &c.turns);
     let count = c.turns.iter().sum();
     histogram.encode_histogram::<NoLabelSet>(c.turn_us as f64 / 1e6, count, &buckets, None)
+}
+
+/// The times of fan-out as a histogram in seconds, by the size of the channel.
+fn fanout(encoder: &mut DescriptorEncoder<'_>, c: &Counters) -> std::fmt::Result {
+    let (kind, unit) = (MetricType::Histogram, Unit::Seconds);
+    let help = "From the turn that read a message to the last send to a subscriber that is not behind, by subscribers of the channel";
+    let mut family = encoder.encode_descriptor("fanout", help, Some(&unit), kind)?;
+    for (fanout, (_, class)) in c.fanout.iter().zip(SIZE_CLASSES) {
+        let label = [("subscribers", class)];
+        let mut histogram = family.encode_family(&label)?;
+        let buckets = buckets(&FANOUT_BUCKETS_US, &fanout.buckets);
+        let count = fanout.buckets.iter().sum();
+        let seconds = fanout.us as f64 / 1e6;
+        histogram.encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
+    }
+    Ok(())
+}
+
+/// Counts beside the upper bounds of their buckets in seconds, the last of which has none.
+fn buckets(bounds_us: &[u64], counts: &[u64]) -> Vec<(f64, u64)> {
+    let bounds = bounds_us.iter().map(|&us| us as f64 / 1e6);
+    let bounds = bounds.chain([f64::INFINITY]);
+    bounds.zip(counts.iter().copied()).collect()
 }
 
 #[cfg(test)]
@@ -220,11 +240,14 @@ mod tests {
         for us in [1, 100, 5_000_000] {
             relay.counters_mut().turn(us);
         }
+        relay.counters_mut().fanned_out(10, 2, 160);
         let text = relay.metrics();
         for line in [
             "longwave_turn_duration_seconds_bucket{le=\"+Inf\"} 3",
             "longwave_turn_duration_seconds_count 3",
             "longwave_turn_duration_seconds_bucket{le=\"0.0001\"} 2",
+            "longwave_fanout_seconds_bucket{le=\"0.0002\",subscribers=\"1-10\"} 2",
+            "longwave_fanout_seconds_count{subscribers=\"1-10\"} 2",
             "longwave_bound{name=\"message_bytes_max\"} 1048576",
             "longwave_closed_total{reason=\"lagged\"} 0",
         ] {

@@ -76,6 +76,8 @@ pub struct Relay {
     /// Letters taken from the mailbox that wait for their channel.
     letters: VecDeque<Letter>,
     letter_bytes: usize,
+    /// Writes left to a turn whose flush has stopped on the way.
+    writes_left: Option<usize>,
     drain: Option<drain::Drain>,
     /// When the last stall of the loop ended.
     resumed_ms: u64,
@@ -126,6 +128,7 @@ impl Relay {
             has_admin: false,
             letters: VecDeque::new(),
             letter_bytes: 0,
+            writes_left: None,
             drain: None,
             resumed_ms: 0,
         }
@@ -225,6 +228,11 @@ impl Relay {
     /// How many connections there are.
     pub fn connections(&self) -> usize {
         self.peers.len()
+    }
+
+    /// A turn begins, in microseconds: what is read in it is as old as this.
+    pub fn turn_begins(&mut self, us: u64) {
+        self.hub.turn_begins(us);
     }
 
     /// The channels.
