@@ -14,8 +14,8 @@ use super::finish;
 use super::inside::Inside;
 use crate::cli::{Common, Sending, duration};
 use crate::drive::{Span, Stage, connect, measure};
-use crate::report::Report;
-use crate::timeline::Recorder;
+use crate::report::{Figures, Report};
+use crate::timeline::{Look, Recorder};
 
 /// Options of `flood`.
 #[derive(Debug, Clone, Args)]
@@ -97,6 +97,15 @@ pub fn run(options: &Flood) -> Result<Report, String> {
     figures.add("sent", sent, "messages a second that were sent");
     let closed = stage.reactor.ended().len() as f64;
     figures.add("closed", closed, "connections that ended");
+    add_memory(figures, &before, peaks);
+    report.curves = curves;
+    inside.end(&mut report.figures)?;
+    stage.reactor.close();
+    Ok(report)
+}
+
+/// What the flood cost in memory.
+fn add_memory(figures: &mut Figures, before: &Look, peaks: (Option<u64>, Option<u64>)) {
     let number = |n: Option<u64>| n.map(|n| n as f64);
     let rss_before = number(before.server.map(|s| s.rss_bytes));
     figures.add(
@@ -119,8 +128,4 @@ pub fn run(options: &Flood) -> Result<Report, String> {
         number(peaks.1),
         "at most, while it went on",
     );
-    report.curves = curves;
-    inside.end(&mut report.figures)?;
-    stage.reactor.close();
-    Ok(report)
 }
