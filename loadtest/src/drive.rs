@@ -289,7 +289,7 @@ impl Stage {
                 return Ok(());
             }
             self.in_time()?;
-            bar.set_position(now_ns / 1_000_000_000);
+            bar.set_position(now_ns / 1_000_000);
             let next_ns = load.send(&mut self.reactor, clock);
             let look_ns = clock.now_ns() + LOOK.as_nanos() as u64;
             let until = clock.0 + Duration::from_nanos(next_ns.min(end_ns).min(look_ns));
@@ -380,7 +380,7 @@ pub fn measure(
     span: Span,
 ) -> Result<Driven, String> {
     let clock = Clock(Instant::now());
-    let bar = progress::bar("run", span.to_ns / 1_000_000_000);
+    let bar = progress::time("run", Duration::from_nanos(span.to_ns));
     stage.run(load, &clock, span.from_ns, &bar)?;
     let (from, own_cpu) = (Instant::now(), target::own_cpu_ns());
     let start = (stage.sample()?, load.delivered(), load.messages());
