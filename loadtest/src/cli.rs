@@ -13,11 +13,13 @@ use crate::gate::Gate;
 use crate::html::HtmlPage;
 use crate::payload::HEADER_BYTES;
 use crate::scenario::churn::Churning;
+use crate::scenario::connect::Connecting;
 use crate::scenario::echo::Echo;
 use crate::scenario::fanout::Fanout;
 use crate::scenario::flood::Flood;
 use crate::scenario::idle::Idle;
 use crate::scenario::inside::InsideOptions;
+use crate::scenario::mixed::Mixed;
 use crate::scenario::slow::Slow;
 use crate::target::TargetOptions;
 
@@ -42,12 +44,16 @@ pub enum Scenario {
     Echo(Echo),
     /// Connections that do nothing: memory for each, and one message to all at the end
     Idle(Idle),
+    /// How fast connections are taken, as a storm or at a rate, and what fails
+    Connect(Connecting),
     /// Some subscribers stop reading or read a trickle: what the others notice, what becomes of the slow
     Slow(Slow),
     /// Subscribers come and go while messages flow; each is checked from its coming to its leaving
     Churn(Churning),
     /// More messages than fan-out can carry: nobody may be closed, memory must stay within bounds
     Flood(Flood),
+    /// Several channels at once, out of a file, and what one notices of the others
+    Mixed(Mixed),
     /// A bare server to compare with: reads a message, sends it to every other connection
     Baseline(Baseline),
     /// Make one page of one or several reports

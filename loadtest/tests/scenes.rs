@@ -203,5 +203,147 @@ fn the_servers_own_latency_is_shown_beside_ours() {
     thread.join().unwrap();
     let ran = run(&words);
     assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("refused"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&metrics.to_string()), "{}", ran.stderr);
 }
+
+/// A file of groups of this test's own.
+fn groups(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+const TWO: &str = "[[group]]\nname = 'a'\npath = '/echo/a'\nsubscribers = 1\nown = true\nrate = 100\n\
+    publishers = 1\n[[group]]\nname = 'b'\npath = '/b'\nsubscribers = 4\npublishers = 2\nwindow = 2\n\
+    stalled = 1\nsize = 64\n";
+
+#[test]
+fn groups_out_of_a_file_are_told_apart() {
+    let bare = Bare::start(&[]);
+    let address = &bare.address;
+    let one = "[[group]]\nname = 'b'\npath = '/b'\nsubscribers = 4\npublishers = 2\nrate = 200\n\
+        stalled = 1\ntrickling = 1\n";
+    let file = groups("one.toml", one);
+    let file = file.display();
+    let ran = run(&format!("mixed --url ws://{address}/ --file {file} {CALM}"));
+    assert_eq!(
+        (ran.code, ran.faults()),
+        (0, RIGHT),
+        "{:#}{}",
+        ran.report,
+        ran.stderr
+    );
+    assert_eq!(figure(&ran, "slow_caught_up"), 2.0);
+    assert_eq!(ran.number("/latency/all/count"), 100.0 * 5.0);
+}
+
+#[test]
+fn a_message_on_the_wrong_channel_is_found() {
+    // The bare server has one channel for all paths but those of the echo.
+    let bare = Bare::start(&[]);
+    let address = &bare.address;
+    let file = groups("two.toml", &TWO.replace("/echo/a", "/a"));
+    let file = file.display();
+    let ran = run(&format!("mixed --url ws://{address}/ --file {file} {CALM}"));
+    assert_eq!(ran.code, 1, "{:#}", ran.report);
+    assert!(ran.faults()[4] > 0, "{:#}", ran.report);
+}
+
+#[test]
+fn one_group_alone_and_with_the_others() {
+    let address = serve_harming(usize::MAX, Fault::None, 0, false);
+    let both = "[[group]]\nname = 'a'\npath = '/a'\nsubscribers = 3\nrate = 200\nsize = 64\n\
+        [[group]]\nname = 'b'\npath = '/b'\nsubscribers = 2\nrate = 100\nsize = 64\n";
+    let file = groups("alone.toml", both);
+    let file = file.display();
+    let words = format!("mixed --url ws://{address}/ --file {file} --rounds 2 {CALM}");
+    let ran = run(&format!("{words} --alone a"));
+    assert_eq!(
+        (ran.code, ran.faults()),
+        (0, RIGHT),
+        "{:#}{}",
+        ran.report,
+        ran.stderr
+    );
+    for side in ["without others", "with others"] {
+        assert_eq!(
+            ran.number(&format!("/latency/{side}/count")),
+            2.0 * 100.0 * 3.0
+        );
+    }
+    assert!(figure(&ran, "p99_ratio") > 0.0);
+    // 600 ms of a in four spans, of b in the two that are not a's alone.
+    let expected = 4.0 * 120.0 * 3.0 + 2.0 * 60.0 * 2.0;
+    assert_eq!(ran.number("/verdict/delivered"), expected);
+    let ran = run(&format!("{words} --alone z"));
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("no such group"), "{}", ran.stderr);
+}
+
+#[test]
+fn connections_as_a_storm_and_at_a_rate() {
+    let bare = Bare::start(&[]);
+    let (address, pid) = (&bare.address, bare.pid);
+    let storm = run(&format!(
+        "connect --url ws://{address}/a --pid {pid} --connections 200 --allow-saturated --late 60s"
+    ));
+    assert_eq!(
+        (storm.code, storm.faults()),
+        (0, RIGHT),
+        "{:#}",
+        storm.report
+    );
+    assert_eq!(figure(&storm, "opened"), 200.0);
+    assert_eq!(storm.number("/verdict/delivered"), 199.0);
+    for name in ["TCP connect", "handshake", "both"] {
+        assert_eq!(storm.number(&format!("/latency/{name}/count")), 200.0);
+    }
+    let ramp = run(&format!(
+        "connect --url ws://{address}/a --connections 50 --ramp 100 --allow-saturated --late 60s"
+    ));
+    assert_eq!((ramp.code, ramp.faults()), (0, RIGHT), "{:#}", ramp.report);
+    assert!(ramp.number("/measured/connect_s") >= 0.49);
+    assert!(figure(&ramp, "opened_rate") <= 102.0);
+}
+
+#[test]
+fn connections_that_fail_are_counted_by_why() {
+    use std::io::{Read, Write};
+    // Every third is refused, every third is never answered.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for (n, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            match n % 3 {
+                0 => kept.extend(
+                    tungstenite::accept(stream)
+                        .ok()
+                        .map(|s| s.get_ref().try_clone().unwrap()),
+                ),
+                1 => {
+                    let _ = stream.read(&mut [0; 4096]);
+                    let _ = stream.write_all(b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n");
+                }
+                _ => kept.push(stream),
+            }
+        }
+    });
+    let words =
+        format!("connect --url ws://{address}/ --connections 30 --patience 1s {WRONG_CONNECT}");
+    let ran = run(&words);
+    assert_eq!(ran.code, 1, "{:#}", ran.report);
+    assert_eq!(figure(&ran, "opened"), 10.0);
+    assert_eq!(figure(&ran, "failed"), 20.0);
+    assert_eq!(figure(&ran, "gave_up"), 10.0);
+    let refused = "handshake failed: the server answered 503 Full instead of 101";
+    assert_eq!(
+        ran.report["verdict"]["ended"][refused], 10,
+        "{:#}",
+        ran.report
+    );
+    assert_eq!(ran.faults()[0], 9);
+}
+
+const WRONG_CONNECT: &str = "--grace 300ms --allow-saturated --late 60s";

@@ -27,7 +27,7 @@ pub(super) struct Crowd {
     /// Those who come and go.
     pub churn: Option<Churn>,
     /// Those who read a little at a time.
-    pub trickle: Option<Trickle>,
+    pub trickles: Vec<Trickle>,
     /// A connection ended that had to stay.
     cut: bool,
     /// How many ends were looked at.
@@ -42,7 +42,7 @@ impl Crowd {
             seats: Vec::new(),
             recorder: None,
             churn: None,
-            trickle: None,
+            trickles: Vec::new(),
             cut: false,
             ends_seen: 0,
         };
@@ -110,7 +110,7 @@ impl Load for Crowd {
                 part.join(book);
             }
         }
-        if let Some(trickle) = &mut self.trickle {
+        for trickle in &mut self.trickles {
             next_ns = next_ns.min(trickle.act(reactor, clock));
         }
         if let Some(mut churn) = self.churn.take() {

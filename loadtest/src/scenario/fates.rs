@@ -1,9 +1,10 @@
 //! What became of subscribers that were slow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::crowd::Crowd;
 use crate::proof::{Faults, Part};
-use crate::reactor::Ended;
+use crate::reactor::{Ended, Reactor};
 use crate::report::Report;
 
 /// Counts of ends, and what each had by then.
@@ -22,6 +23,27 @@ pub(super) struct Fates {
 }
 
 impl Fates {
+    /// Notes all of them, and ends those that are still there.
+    pub fn end(
+        &mut self,
+        slow: &[usize],
+        reactor: &mut Reactor,
+        crowd: &mut Crowd,
+        gaps_allowed: bool,
+    ) {
+        let ends: HashMap<usize, Ended> = reactor.ended().iter().cloned().collect();
+        for &id in slow {
+            let (part, _) = crowd.part(id).expect("it has such a seat");
+            self.note(part, ends.get(&id), gaps_allowed);
+            reactor.vanish(id);
+        }
+    }
+
+    /// Whether there were any.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Notes one that meant to leave, and how its connection ended, if it did. What is missing is a
     /// fault at one that is still connected; a gap is one unless allowed.
     pub fn note(&mut self, part: &Part, ended: Option<&Ended>, gaps_allowed: bool) {

@@ -14,6 +14,9 @@ pub struct InsideOptions {
     /// Which histogram there, in seconds; with several sets of labels each is shown
     #[arg(long, value_name = "NAME", default_value = "longwave_fanout_seconds")]
     pub metrics_histogram: String,
+    /// Of several histograms of that name only those whose labels contain this text
+    #[arg(long, value_name = "TEXT")]
+    pub metrics_only: Option<String>,
 }
 
 impl InsideOptions {
@@ -27,7 +30,10 @@ impl InsideOptions {
         };
         let (page, name) = (fetch(url)?, &self.metrics_histogram);
         let named = format!("# TYPE {name} ");
-        let family = Family::parse(&page, name);
+        let mut family = Family::parse(&page, name);
+        if let Some(text) = &self.metrics_only {
+            family.0.retain(|labels, _| labels.contains(text));
+        }
         // A server may show a set of labels only once something came.
         match family.0.is_empty() && !page.contains(&named) {
             true => Err(format!(

@@ -6,11 +6,13 @@
 //! what the server says of itself.
 
 pub mod churn;
+pub mod connect;
 pub mod echo;
 pub mod fanout;
 pub mod flood;
 pub mod idle;
 pub mod inside;
+pub mod mixed;
 pub mod slow;
 
 mod crowd;

@@ -5,6 +5,7 @@
 //! flow. Then they read all that is there: one that is still connected must get everything, one
 //! that was closed must have had no gap before its end.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -146,6 +147,65 @@ impl Slow {
     }
 }
 
+/// How many are slow, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub stalled: usize,
+    pub trickling: usize,
+    /// Bytes a second of the trickling ones.
+    pub trickle: u32,
+}
+
+/// The slow join a group and stop reading; which connections they are.
+pub(super) fn come(
+    stage: &mut Stage,
+    crowd: &mut Crowd,
+    group: usize,
+    kind: Kind,
+) -> Result<Vec<usize>, String> {
+    let (first, count) = (stage.reactor.begun(), kind.stalled + kind.trickling);
+    (0..count).for_each(|_| crowd.add_part(group));
+    stage.open(count, crowd)?;
+    let slow: Vec<usize> = (first..first + count).collect();
+    for &id in &slow {
+        stage.reactor.allow(id, Some(0));
+    }
+    let sip = u64::from(kind.trickle) * SIP_APART_NS / 1_000_000_000;
+    crowd.trickles.push(Trickle {
+        ids: slow[kind.stalled..].to_vec(),
+        sip: sip as usize,
+        next_ns: 0,
+    });
+    Ok(slow)
+}
+
+/// All slow ones read what is left for them, each until it has everything, or its end.
+pub(super) fn catch_up(
+    stage: &mut Stage,
+    crowd: &mut Crowd,
+    slow: &[usize],
+    patience: Duration,
+) -> Result<(), String> {
+    crowd.trickles.clear();
+    for &id in slow {
+        stage.reactor.allow(id, None);
+        let (part, book) = crowd.part(id).expect("it has such a seat");
+        part.leave(book);
+    }
+    let clock = Clock(Instant::now());
+    let until = clock.0 + patience;
+    let mut waits: Vec<usize> = slow.to_vec();
+    while !waits.is_empty() && Instant::now() < until {
+        stage.rest(LOOK, crowd, &clock)?;
+        let ended: HashSet<usize> = stage.reactor.ended().iter().map(|(id, _)| *id).collect();
+        waits.retain(|&id| {
+            let has_all = crowd.part(id).is_some_and(|(part, _)| part.may_go());
+            !has_all && !ended.contains(&id)
+        });
+    }
+    Ok(())
+}
+
 /// A run under way.
 struct Scene<'a> {
     options: &'a Slow,
@@ -171,67 +231,25 @@ impl Scene<'_> {
 
     /// One span with slow subscribers, from their coming to their end.
     fn with_slow(&mut self) -> Result<Driven, String> {
-        let slow = self.come()?;
+        let options = self.options;
+        let kind = Kind {
+            stalled: options.stalled as usize,
+            trickling: options.trickling as usize,
+            trickle: options.trickle,
+        };
+        let slow = come(&mut self.stage, &mut self.crowd, 0, kind)?;
         let driven = self.without()?;
         self.memory
             .during(self.crowd.recorder.as_ref(), self.stage.look()?);
-        self.crowd.trickle = None;
-        self.catch_up(&slow)?;
-        for &id in &slow {
-            let ended = self.stage.reactor.ended().iter();
-            let ended = ended
-                .rev()
-                .find(|(ended, _)| *ended == id)
-                .map(|(_, why)| why);
-            let (part, _) = self.crowd.part(id).expect("it has such a seat");
-            self.fates.note(part, ended, self.options.gaps_allowed);
-            self.stage.reactor.vanish(id);
-        }
+        catch_up(&mut self.stage, &mut self.crowd, &slow, options.catch_up)?;
+        let gaps_allowed = options.gaps_allowed;
+        self.fates.end(
+            &slow,
+            &mut self.stage.reactor,
+            &mut self.crowd,
+            gaps_allowed,
+        );
         Ok(driven)
-    }
-
-    /// The slow join and stop reading.
-    fn come(&mut self) -> Result<Vec<usize>, String> {
-        let (first, count) = (self.stage.reactor.begun(), self.options.count());
-        (0..count).for_each(|_| self.crowd.add_part(0));
-        self.stage.open(count, &mut self.crowd)?;
-        let slow: Vec<usize> = (first..first + count).collect();
-        slow.iter()
-            .for_each(|&id| self.stage.reactor.allow(id, Some(0)));
-        let sip = u64::from(self.options.trickle) * SIP_APART_NS / 1_000_000_000;
-        self.crowd.trickle = Some(Trickle {
-            ids: slow[self.options.stalled as usize..].to_vec(),
-            sip: sip as usize,
-            next_ns: 0,
-        });
-        Ok(slow)
-    }
-
-    /// The slow read all that is left for them, each until it has everything or its end.
-    fn catch_up(&mut self, slow: &[usize]) -> Result<(), String> {
-        for &id in slow {
-            self.stage.reactor.allow(id, None);
-            let (part, book) = self.crowd.part(id).expect("it has such a seat");
-            part.leave(book);
-        }
-        let clock = Clock(Instant::now());
-        let until = clock.0 + self.options.catch_up;
-        let mut waits: Vec<usize> = slow.to_vec();
-        while !waits.is_empty() && Instant::now() < until {
-            self.stage.rest(LOOK, &mut self.crowd, &clock)?;
-            let ended: std::collections::HashSet<usize> = self
-                .stage
-                .reactor
-                .ended()
-                .iter()
-                .map(|(id, _)| *id)
-                .collect();
-            waits.retain(|&id| {
-                let has_all = self.crowd.part(id).is_some_and(|(part, _)| part.may_go());
-                !has_all && !ended.contains(&id)
-            });
-        }
-        Ok(())
     }
 
     fn report(mut self, driven: Driven) -> Report {

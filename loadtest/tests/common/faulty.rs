@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use tungstenite::Message;
+use tungstenite::handshake::server::Request;
 
 /// What goes wrong, for one connection only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,8 @@ pub enum Fault {
 
 /// Everybody, and what is being done to one of them.
 struct Hub {
-    /// `None` until its handshake is done.
-    peers: Vec<Option<TcpStream>>,
+    /// `None` until its handshake is done; then its channel and its socket.
+    peers: Vec<Option<(String, TcpStream)>>,
     /// Whom it happens to.
     victim: usize,
     fault: Fault,
@@ -40,19 +41,24 @@ struct Hub {
 
 impl Hub {
     fn give(&self, to: usize, bytes: &[u8]) {
-        if let Some(Some(peer)) = self.peers.get(to) {
+        if let Some(Some((_, peer))) = self.peers.get(to) {
             let _ = (&mut &*peer).write_all(bytes);
         }
     }
 
     fn shut(&self, how: Shutdown) {
-        if let Some(Some(peer)) = self.peers.get(self.victim) {
+        if let Some(Some((_, peer))) = self.peers.get(self.victim) {
             let _ = peer.shutdown(how);
         }
     }
 
     fn message(&mut self, from: usize, payload: &[u8]) {
-        for to in (0..self.peers.len()).filter(|&to| to != from) {
+        let channel = |id: usize| self.peers[id].as_ref().map(|(path, _)| path.clone());
+        let (own, count) = (channel(from), self.peers.len());
+        let others: Vec<usize> = (0..count)
+            .filter(|&to| to != from && channel(to) == own)
+            .collect();
+        for to in others {
             if to == self.victim {
                 self.victim_gets(payload);
             } else {
@@ -156,10 +162,16 @@ fn one(me: usize, stream: TcpStream, hub: &Mutex<Hub>, to_self: bool) {
     let mut socket = {
         let mut hub = hub.lock().unwrap();
         let copy = stream.try_clone().unwrap();
-        let Ok(socket) = tungstenite::accept(stream) else {
+        let mut path = String::new();
+        #[allow(clippy::result_large_err)] // that is how tungstenite calls it
+        let note = |request: &Request, answer| {
+            path = request.uri().path().to_owned();
+            Ok(answer)
+        };
+        let Ok(socket) = tungstenite::accept_hdr(stream, note) else {
             return;
         };
-        hub.peers[me] = Some(copy);
+        hub.peers[me] = Some((path, copy));
         socket
     };
     while let Ok(message) = socket.read() {
