@@ -68,6 +68,8 @@ reasons! {
     // -- slow, silent or in the way
     /// A subscriber more than `lag_bytes_max` behind.
     Lagged, "lagged", 1013, 503, "lagged";
+    /// A blocked subscriber that left what it was offered for longer than `lag_timeout`.
+    LaggedLong, "lagged_long", 1013, 503, "lagged for too long";
     /// No byte within `ping_timeout` of a ping.
     Silent, "silent", 1008, 0, "no answer to ping";
     /// The close handshake took longer than `close_timeout`.

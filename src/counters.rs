@@ -60,6 +60,10 @@ pub struct Counters {
     pub accept_budget_spent: u64,
     /// Messages refused by the mailbox.
     pub mailbox_full: u64,
+    /// Gaps that began: times a subscriber was moved past what it had not got.
+    pub gaps: u64,
+    /// Messages in them.
+    pub skipped: u64,
     /// Connections closed, by reason.
     pub closed: [u64; Reason::COUNT],
     /// Requests and messages refused, by reason.
@@ -87,6 +91,8 @@ impl Default for Counters {
             write_budget_spent: 0,
             accept_budget_spent: 0,
             mailbox_full: 0,
+            gaps: 0,
+            skipped: 0,
             closed: [0; Reason::COUNT],
             refused: [0; Reason::COUNT],
             turns: [0; TURN_BUCKETS_US.len() + 1],

@@ -61,6 +61,13 @@ pub const ADMIN_REFUSALS_MAX: usize = 8;
 /// streams.
 pub const DESCRIPTORS_RESERVE: usize =
     64 + REFUSALS_MAX + ADMIN_CONNECTIONS_MAX + ADMIN_REFUSALS_MAX;
+/// Times at which messages were offered are kept to this grain.
+pub const OFFER_GRAIN_MS: u64 = 16;
+/// Subscribers that may be too long behind are looked at this often at most.
+pub const LAG_LOOK_MS: u64 = 100;
+/// The rest of a message that a skipping subscriber is still owed is kept for it up to this size;
+/// with more, it is closed.
+pub const SKIP_REST_BYTES_MAX: usize = bound(16 * 1024, 1024);
 /// After EMFILE on accept: try again this much later, or when a connection closes.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 /// Bytes of free segments that the pool keeps for reuse.
@@ -104,6 +111,8 @@ pub struct Limits {
     /// Whole messages waiting for a blocked subscriber behind the one being written, each counted
     /// as at least 32 bytes. Over: 1013.
     pub lag_bytes_max: usize,
+    /// How long a blocked subscriber may leave what it was offered; 0 is no limit. Over: 1013.
+    pub lag_timeout_ms: u64,
     /// Of one channel's log, not yet offered to subscribers that are not blocked. Over: its
     /// publishers are not read until fan-out catches up.
     pub unflushed_bytes_max: usize,
@@ -154,6 +163,7 @@ impl Default for Limits {
             channels_max: 100_000,
             channel_linger_ms: 60_000,
             lag_bytes_max: LAG_BYTES,
+            lag_timeout_ms: 0,
             unflushed_bytes_max: UNFLUSHED_BYTES,
             send_buffer_bytes: 128 * 1024,
             memory_bytes_max: MEMORY_BYTES,
@@ -191,6 +201,7 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("channels_max", 1, 100_000_000),
     ("channel_linger", 0, 86_400_000),
     ("lag_bytes_max", 1, 1 << 40),
+    ("lag_timeout", 0, 86_400_000),
     ("unflushed_bytes_max", 1, 1 << 40),
     ("send_buffer", 0, 1 << 30),
     ("memory_bytes_max", 1024 * 1024, 1 << 50),

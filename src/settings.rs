@@ -21,6 +21,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Do not serve the page at `/`.
     pub no_page: bool,
+    /// What becomes of subscribers that lag too far.
+    pub slow: Slow,
+    /// What differs for some channels; the first pattern that matches a name holds.
+    pub channels: Vec<ChannelRule>,
     /// Names besides localhost that a request at an admin address may be for.
     pub admin_hosts: Vec<String>,
 }
@@ -35,9 +39,35 @@ impl fmt::Debug for Settings {
             .field("publish_key", &self.publish_key.as_ref().map(|_| "***"))
             .field("trusted_proxies", &self.trusted_proxies)
             .field("no_page", &self.no_page)
+            .field("slow", &self.slow)
+            .field("channels", &self.channels)
             .field("admin_hosts", &self.admin_hosts)
             .finish()
     }
+}
+
+/// What becomes of a subscriber that lags too far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Slow {
+    /// It is closed with 1013.
+    #[default]
+    Close,
+    /// It is moved to the newest message and told what it missed, where its form can tell that;
+    /// else it is closed.
+    Skip,
+}
+
+/// What differs for channels whose name matches a pattern; `None`: as for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelRule {
+    /// Compared with the decoded name: `*` stands for any characters, `?` for one.
+    pub pattern: String,
+    /// What becomes of subscribers that lag too far.
+    pub slow: Option<Slow>,
+    /// See `Limits::lag_bytes_max`.
+    pub lag_bytes_max: Option<usize>,
+    /// See `Limits::lag_timeout_ms`.
+    pub lag_timeout_ms: Option<u64>,
 }
 
 /// Which `Origin` values are let in. A request without `Origin` always is: it is not a browser's.

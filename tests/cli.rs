@@ -64,6 +64,7 @@ fn samples(option: &Opt) -> [String; 3] {
         "log-level" => ["debug", "warn", "a=trace,info"],
         "publish-key" => ["one", "two", "three"],
         "log-format" => ["json", "human", "json"],
+        "slow" => ["skip", "close", "skip"],
         "no-page" => ["true", "false", "true"],
         _ => return [1, 2, 3].map(|more| bound_plus(option, more)),
     };

@@ -8,11 +8,14 @@
 //! - `runs` says whose each byte is, one entry for consecutive messages of one origin, so that a
 //!   sender can skip its own. Origin 0 is nobody.
 
+mod notes;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::pool::{Pool, Segment, class_of};
 use crate::limits::{MESSAGE_BYTES_LEAST, SLICES_MAX};
+use notes::Notes;
 
 /// Room for so many runs stays with an empty log and is not counted.
 const RUNS_KEPT: usize = 16;
@@ -32,8 +35,10 @@ pub struct Log {
     end: u64,
     /// Messages held.
     messages: u64,
-    /// Memory of `runs` that the pool has counted.
-    runs_counted: usize,
+    /// What is known of them beside their bytes and origins.
+    notes: Option<Box<Notes>>,
+    /// Memory of `runs` and `notes` that the pool has counted.
+    extras_counted: usize,
     /// Size class for the next first segment: what was needed between two times empty.
     hint: u8,
 }
@@ -75,15 +80,16 @@ impl Log {
         self.messages * MESSAGE_BYTES_LEAST > bytes
     }
 
-    /// Has the pool count the memory of `runs` as it is now.
-    fn count_runs(&mut self, pool: &mut Pool) {
+    /// Has the pool count the memory of `runs` and `notes` as it is now.
+    fn count_extras(&mut self, pool: &mut Pool) {
         let runs = self.runs.capacity();
-        let bytes = if runs > RUNS_KEPT {
+        let mut bytes = if runs > RUNS_KEPT {
             runs * size_of::<Run>()
         } else {
             0
         };
-        pool.recount(&mut self.runs_counted, bytes);
+        bytes += self.notes.as_ref().map_or(0, |n| n.memory());
+        pool.recount(&mut self.extras_counted, bytes);
     }
 
     /// Room for one whole message of `len` bytes, to be filled and then committed or cancelled.
@@ -99,7 +105,7 @@ impl Log {
             segment.base = self.end;
             self.segments.push_back(segment);
         }
-        self.count_runs(pool);
+        self.count_extras(pool);
         let segment = self.segments.back_mut().expect("pushed above");
         let at = segment.first + segment.len;
         &mut segment.bytes[at..at + len]
@@ -219,6 +225,17 @@ impl Log {
         count as u64
     }
 
+    /// How many messages there are from the border `from` to the end, those of `own` left out.
+    pub fn messages_of_others(&self, from: u64, own: Option<u64>) -> u64 {
+        let mut count = self.messages_between(from, self.end);
+        let mut at = from;
+        while let Some((begin, end)) = own.and_then(|origin| self.own_range(at, origin)) {
+            count -= self.messages_between(begin, end);
+            at = end;
+        }
+        count
+    }
+
     /// The first range of `origin` that ends behind `from`, as far as it lies behind `from`.
     pub fn own_range(&self, from: u64, origin: u64) -> Option<(u64, u64)> {
         let first = self.runs.partition_point(|r| r.end <= from);
@@ -237,6 +254,7 @@ impl Log {
         if before >= self.end {
             return self.clear(pool);
         }
+        let held = self.messages;
         while self.segments.front().is_some_and(|s| s.end() <= before) {
             let Some(segment) = self.segments.pop_front() else {
                 break;
@@ -245,6 +263,9 @@ impl Log {
             pool.give_back(segment);
         }
         let start = self.start();
+        if let Some(notes) = &mut self.notes {
+            notes.cut(start, (held - self.messages) as usize);
+        }
         while self.runs.front().is_some_and(|r| r.end <= start) {
             self.runs.pop_front();
         }
@@ -264,7 +285,10 @@ impl Log {
         if self.runs.capacity() > RUNS_KEPT {
             self.runs = VecDeque::new();
         }
-        self.count_runs(pool);
+        if self.notes.as_mut().is_some_and(|notes| !notes.clear()) {
+            self.notes = None;
+        }
+        self.count_extras(pool);
     }
 }
 

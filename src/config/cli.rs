@@ -76,13 +76,16 @@ pub fn command(
             .map_err(|bad| format!("{from} {text:?} {}; allowed: {}", bad.problem, bad.allowed))?,
         None => false,
     };
+    let mut channels = Vec::new();
     let mut layers: Vec<Given> = variables.rust_log().into_iter().collect();
     if let Some((from, path)) = meta(&flags, &variables, "config") {
-        layers.extend(file::read(&from, &path)?);
+        let (given, rules) = file::read(&from, &path)?;
+        layers.extend(given);
+        channels = rules;
     }
     layers.extend(OPTIONS.iter().filter_map(|o| variables.given(o)));
     layers.extend(OPTIONS.iter().filter_map(|o| flag(&flags, o)));
-    let (config, sources) = merge(layers)?;
+    let (config, sources) = merge(layers, channels)?;
     if !check {
         return Ok(Command::Run(Box::new(config)));
     }

@@ -1,23 +1,29 @@
-//! The configuration file: TOML, the options' names with underscores, nothing nested.
+//! The configuration file: TOML, the options' names with underscores, nothing nested but the tables
+//! of [`super::channels`].
 //!
 //! Rules: a bound is a string with its unit or a plain integer, a switch `true` or `false`, a
 //! list an array of strings or one string. Anything else is refused with its line.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::Read as _;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::channels;
 use super::merge::{Given, unknown};
 use super::options::{Kind, OPTIONS, Opt};
+use crate::settings::ChannelRule;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// What a file says: its options, and its tables of channels.
+pub type Read = (Vec<Given>, Vec<ChannelRule>);
+
 /// Reads the file that `from` (a flag or variable) names; an error is one line.
-pub fn read(from: &str, path: &str) -> Result<Vec<Given>, String> {
+pub fn read(from: &str, path: &str) -> Result<Read, String> {
     let mut text = String::new();
     let read = File::open(path).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
     match read {
@@ -30,8 +36,9 @@ pub fn read(from: &str, path: &str) -> Result<Vec<Given>, String> {
 }
 
 /// Takes a file's text apart, in the order of its lines. `name` is for errors.
-pub fn parse(name: &str, text: &str) -> Result<Vec<Given>, String> {
-    let at = |span: &Range<usize>| format!("{name} line {}", line(text, span.start));
+pub fn parse(name: &str, text: &str) -> Result<Read, String> {
+    let place = |byte: usize| format!("{name} line {}", line(text, byte));
+    let at = |span: &Range<usize>| place(span.start);
     let table = DeTable::parse(text).map_err(|e| {
         let span = e.span().unwrap_or(0..0);
         let message = e.message().replace('\n', ", ");
@@ -39,8 +46,12 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Given>, String> {
     })?;
     let mut entries: Vec<_> = table.get_ref().iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
-    let mut all = Vec::new();
+    let (mut all, mut rules) = (Vec::new(), Vec::new());
     for (key, value) in entries {
+        if key.get_ref() == channels::KEY {
+            rules = channels::parse(value, &place, text)?;
+            continue;
+        }
         let place = at(&key.span());
         let option =
             Opt::of_key(key.get_ref()).ok_or_else(|| no_such_key(&place, key.get_ref()))?;
@@ -53,11 +64,14 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Given>, String> {
             texts,
         });
     }
-    Ok(all)
+    Ok((all, rules))
 }
 
 /// The value as the texts that a flag would give, or what it should have been.
-fn texts(option: &Opt, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, &'static str> {
+pub(super) fn texts(
+    option: &Opt,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<Vec<String>, &'static str> {
     match (&option.kind, value.get_ref()) {
         (Kind::List { .. }, DeValue::Array(items)) => items
             .iter()
@@ -76,7 +90,8 @@ fn texts(option: &Opt, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, &'st
     }
 }
 
-fn refuse(option: &Opt, from: &str, source: &str, want: &str) -> String {
+/// The line that refuses a value of the wrong type.
+pub(super) fn refuse(option: &Opt, from: &str, source: &str, want: &str) -> String {
     if matches!(option.kind, Kind::Secret { .. }) {
         return format!("{from} is of the wrong type; allowed: {want}");
     }

@@ -10,6 +10,7 @@ use super::Config;
 use super::options::{Kind, Opt};
 use super::values::Bad;
 use crate::limits::Limits;
+use crate::settings::ChannelRule;
 
 /// What one place gives one option.
 #[derive(Debug)]
@@ -25,8 +26,12 @@ pub struct Given {
 /// Which place each option has its value from, by key; what is not in it has its default.
 pub type Sources = BTreeMap<String, String>;
 
-/// Applies what was given, the weakest first, and checks the whole.
-pub fn merge(layers: impl IntoIterator<Item = Given>) -> Result<(Config, Sources), String> {
+/// Applies what was given, the weakest first, with the rules for single channels, and checks the
+/// whole.
+pub fn merge(
+    layers: impl IntoIterator<Item = Given>,
+    channels: Vec<ChannelRule>,
+) -> Result<(Config, Sources), String> {
     let mut config = Config::default();
     let mut sources = Sources::new();
     for given in layers {
@@ -35,6 +40,7 @@ pub fn merge(layers: impl IntoIterator<Item = Given>) -> Result<(Config, Sources
         sources.insert(given.option.key(), given.from);
     }
     follow(&mut config.settings.limits, |key| sources.contains_key(key));
+    config.settings.channels = channels;
     config.check()?;
     Ok((config, sources))
 }

@@ -7,6 +7,7 @@
 //! - Every option is one row of [`options::OPTIONS`]; its flag, variable, file key, help line and
 //!   line of `--check` all come from there.
 
+pub mod channels;
 pub mod cli;
 pub mod file;
 pub mod logging;
@@ -80,7 +81,8 @@ impl Config {
         for option in options::OPTIONS {
             option.check(self)?;
         }
-        self.settings.limits.check()
+        self.settings.limits.check()?;
+        channels::check(self)
     }
 
     /// The configuration as text that `--config` takes; the publish key is left out of it.

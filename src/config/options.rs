@@ -66,14 +66,14 @@ const LOGGING: &str = "Logging (to standard error)";
 
 /// A row for one field of `Limits`: sizes and counts are `usize`, times are `u64`.
 macro_rules! bound {
-    (Millis $field:ident, $flag:literal, $help:literal) => {
+    (Millis $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
         Opt {
             flag: $flag,
             kind: Kind::Bound { unit: Unit::Millis, get: |l| l.$field, set: |l, n| l.$field = n },
             heading: TIMES,
             value: "TIME",
             help: $help,
-            default: "",
+            default: concat!("" $(, $default)?),
         }
     };
     (Bytes $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
@@ -179,7 +179,18 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Count channels_max, "channels-max", "Channels at once; a further one is refused with 503"),
     bound!(Bytes head_bytes_max, "head-bytes-max", "Request line and headers of one request; a larger head gets 431"),
     bound!(Bytes message_bytes_max, "message-bytes-max", "One message over all its fragments; a larger one is refused with 1009 or 413"),
-    bound!(Bytes lag_bytes_max, "lag-bytes-max", "Messages waiting for a subscriber that takes no more; past it, it is closed with 1013", "16 x message-bytes-max"),
+    Opt {
+        flag: "slow",
+        kind: Kind::Text {
+            get: |c| Some(values::slow_word(c.settings.slow).to_owned()),
+            set: |c, text| values::slow(text).map(|slow| c.settings.slow = slow),
+        },
+        heading: BOUNDS,
+        value: "POLICY",
+        help: "What becomes of a subscriber that lags: close it with 1013, or skip to the newest message where its protocol can tell of the gap. The file can say so by channel: [[channels]]",
+        default: "",
+    },
+    bound!(Bytes lag_bytes_max, "lag-bytes-max", "Messages waiting for a subscriber that takes no more; past it, it lags", "16 x message-bytes-max"),
     bound!(Bytes unflushed_bytes_max, "unflushed-bytes-max", "Messages of one channel not yet offered to its subscribers; past it, publishers wait", "4 x message-bytes-max, at most lag-bytes-max"),
     bound!(Bytes send_buffer_bytes, "send-buffer", "The kernel's send buffer of one connection; 0 leaves it to the kernel"),
     bound!(Bytes memory_bytes_max, "memory-bytes-max", "All messages in memory together; past it, the most lagging or largest are closed", "1GiB, or more if lag-bytes-max needs it"),
@@ -189,6 +200,7 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Millis idle_timeout_ms, "idle-timeout", "An HTTP connection without a further request is closed after this"),
     bound!(Millis ping_interval_ms, "ping-interval", "A WebSocket peer silent for this long is pinged"),
     bound!(Millis ping_timeout_ms, "ping-timeout", "And dropped if still silent this long after the ping"),
+    bound!(Millis lag_timeout_ms, "lag-timeout", "A subscriber that takes no more, and left what it was offered for this long, lags", "0, no limit"),
     bound!(Millis close_timeout_ms, "close-timeout", "From our close frame to the end of the connection, at most"),
     bound!(Millis channel_linger_ms, "channel-linger", "A channel without subscribers or messages is forgotten after this"),
     bound!(Millis drain_ms, "drain", "From SIGTERM or SIGINT to exit, at most"),

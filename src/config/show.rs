@@ -1,6 +1,7 @@
 //! The effective configuration as a file that `--config` takes.
 
 use super::Config;
+use super::channels;
 use super::options::{Kind, OPTIONS, Opt};
 
 /// Where a value is from.
@@ -15,7 +16,7 @@ pub enum Note {
     Plain,
 }
 
-/// Every option under its heading, one `key = value` a line. A secret is only a comment.
+/// Every option under its heading, one `key = value` a line, and the tables of channels. A secret is only a comment.
 pub fn toml(config: &Config, note: impl Fn(&Opt) -> Note) -> String {
     let mut text = String::new();
     let mut heading = "";
@@ -32,7 +33,7 @@ pub fn toml(config: &Config, note: impl Fn(&Opt) -> Note) -> String {
             Note::Plain => format!("{entry}\n"),
         });
     }
-    text
+    text + &channels::toml(config)
 }
 
 fn entry(config: &Config, option: &Opt) -> String {
@@ -63,7 +64,7 @@ pub fn value(config: &Config, option: &Opt) -> String {
 }
 
 /// A TOML basic string.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {

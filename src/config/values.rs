@@ -7,6 +7,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use ipnet::IpNet;
 
+use crate::settings::Slow;
+
 /// A value that is refused. Shown as `VALUE PROBLEM; allowed: ALLOWED`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bad {
@@ -186,6 +188,21 @@ pub fn switch(text: &str) -> Result<bool, Bad> {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err(Bad::new(text, "is neither yes nor no", "true or false")),
+    }
+}
+
+/// What becomes of subscribers that lag.
+pub fn slow(text: &str) -> Result<Slow, Bad> {
+    let policies = [Slow::Close, Slow::Skip];
+    let found = policies.into_iter().find(|slow| slow_word(*slow) == text);
+    found.ok_or_else(|| Bad::new(text, "is not a policy", "close, skip"))
+}
+
+/// The word for it.
+pub fn slow_word(slow: Slow) -> &'static str {
+    match slow {
+        Slow::Close => "close",
+        Slow::Skip => "skip",
     }
 }
 

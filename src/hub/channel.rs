@@ -1,6 +1,6 @@
 //! One channel: its name, who waits for it, and its streams, one per wire form in use.
 
-use super::Stream;
+use super::{Policy, Stream};
 use crate::wire::Token;
 use slab::Slab;
 
@@ -9,6 +9,8 @@ use slab::Slab;
 pub(super) struct Channel {
     pub name: Box<str>,
     pub generation: u32,
+    /// What it is bounded by.
+    pub policy: Policy,
     /// Ids of its streams, each of another form. One without members goes once it is swept.
     pub streams: Vec<u32>,
     /// Publishers wait.
@@ -22,10 +24,11 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    pub fn new(name: Box<str>, generation: u32) -> Channel {
+    pub fn new(name: Box<str>, generation: u32, policy: Policy) -> Channel {
         Channel {
             name,
             generation,
+            policy,
             streams: Vec::new(),
             paused: false,
             lingering: false,

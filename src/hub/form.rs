@@ -36,6 +36,13 @@ pub enum Form {
     Meta,
 }
 
+impl Form {
+    /// Whether messages carry their ids, so that gaps can be told too.
+    pub fn is_numbered(self) -> bool {
+        self == Form::Meta
+    }
+}
+
 /// A message as encoders see it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content<'a> {
@@ -62,13 +69,14 @@ pub(super) fn encode(
             let mut lines = [0; META_BYTES_MAX];
             let len = meta(content, &mut lines);
             frame(&lines[..len], content, origin, log, pool);
+            log.number(content.id.number, pool);
         }
     }
 }
 
 /// Writes the lines in front of a payload of [`Form::Meta`]; returns how many bytes they have. Bytes
 /// are said to be bytes, so that a reader can tell them from text.
-pub(super) fn meta(content: Content<'_>, into: &mut [u8; META_BYTES_MAX]) -> usize {
+fn meta(content: Content<'_>, into: &mut [u8; META_BYTES_MAX]) -> usize {
     let mut rest = &mut into[..];
     let implied = (content.kind == Kind::Binary).then_some(BYTES_TYPE);
     // They fit: see the assertion above.
@@ -78,6 +86,13 @@ pub(super) fn meta(content: Content<'_>, into: &mut [u8; META_BYTES_MAX]) -> usi
     }
     let _ = rest.write_all(b"\n");
     META_BYTES_MAX - rest.len()
+}
+
+/// The payload of [`Form::Meta`].
+pub(super) fn with_meta(content: Content<'_>) -> Vec<u8> {
+    let mut lines = [0; META_BYTES_MAX];
+    let len = meta(content, &mut lines);
+    [&lines[..len], content.payload].concat()
 }
 
 /// Appends one frame whose payload is `head`, then that of the message.

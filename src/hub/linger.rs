@@ -35,8 +35,9 @@ impl Hub {
         self.linger.front().map(|e| e.due)
     }
 
-    /// Forgets the channels whose time has come.
-    pub fn expire(&mut self, now: u64) {
+    /// Forgets the channels whose time has come, and finds members that are too long behind.
+    pub fn expire(&mut self, now: u64, reports: &mut Vec<super::Report>) {
+        self.look(now, reports);
         while let Some(&entry) = self.linger.front().filter(|e| e.due <= now) {
             self.linger.pop_front();
             self.look_at(entry, now);

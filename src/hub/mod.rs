@@ -11,8 +11,11 @@
 
 mod channel;
 mod form;
+mod gap;
 mod id;
+mod lag;
 mod linger;
+mod policy;
 mod stream;
 mod submit;
 mod sweep;
@@ -23,12 +26,16 @@ use slab::Slab;
 
 use crate::buf::Pool;
 use crate::close::Reason;
+use crate::timers::Timers;
 use crate::wire::Token;
 use channel::Channel;
 use stream::{Member, Stream};
 
 pub use form::{Form, GAP_TYPE, check_content_type};
+pub use gap::Skipped;
 pub use id::Id;
+pub use lag::{Behind, LAG_BUCKETS_BYTES, LAG_BUCKETS_MS, Lag, Lags};
+pub use policy::{Policies, Policy};
 pub use stream::Since;
 pub use submit::{Body, Message, Sender, Submitted};
 pub use sweep::{Offered, Progress, Report};
@@ -49,8 +56,6 @@ pub struct Place {
 pub struct HubLimits {
     /// Channels at once.
     pub channels_max: usize,
-    /// See `Limits::lag_bytes_max`.
-    pub lag_bytes_max: u64,
     /// See `Limits::unflushed_bytes_max`.
     pub unflushed_bytes_max: u64,
     /// See `Limits::channel_linger_ms`.
@@ -69,6 +74,12 @@ pub struct Hub {
     /// Streams with something to send.
     dirty: VecDeque<u32>,
     linger: VecDeque<linger::Entry>,
+    /// When streams are looked at for members that are too long behind.
+    looks: Timers,
+    /// When the loop last stood still, until then.
+    resumed_ms: u64,
+    /// What members missed and have not been told yet, by slot.
+    gaps: HashMap<u32, gap::Gap>,
     generation: u32,
     /// Id of the newest message, over all channels: what resuming will be by.
     newest: Id,
@@ -79,6 +90,7 @@ pub struct Hub {
     /// Passes that have ended and were not timed yet.
     offered: Vec<Offered>,
     limits: HubLimits,
+    policies: Policies,
 }
 
 /// Members that a leave has moved: slot and new index.
@@ -86,7 +98,7 @@ pub type Moves = [Option<(u32, u32)>; 2];
 
 impl Hub {
     /// A hub without channels.
-    pub fn new(limits: HubLimits) -> Hub {
+    pub fn new(limits: HubLimits, policies: Policies) -> Hub {
         Hub {
             channels: Slab::new(),
             streams: Slab::new(),
@@ -95,12 +107,16 @@ impl Hub {
             scratch: Vec::new(),
             dirty: VecDeque::new(),
             linger: VecDeque::new(),
+            looks: Timers::default(),
+            resumed_ms: 0,
+            gaps: HashMap::new(),
             generation: 0,
             newest: Id::starting_at(0),
             pauses: 0,
             turn_us: 0,
             offered: Vec::new(),
             limits,
+            policies,
         }
     }
 
@@ -150,9 +166,11 @@ impl Hub {
             return Err(Reason::FullChannels);
         }
         self.generation = self.generation.wrapping_add(1);
-        let id = self
-            .channels
-            .insert(Channel::new(name.into(), self.generation)) as u32;
+        let id = self.channels.insert(Channel::new(
+            name.into(),
+            self.generation,
+            self.policies.of(name),
+        )) as u32;
         self.names.insert(name.into(), id);
         self.note_idle(id, now);
         Ok(id)
@@ -165,7 +183,11 @@ impl Hub {
         let stream = match c.streams.iter().find(of_form) {
             Some(&stream) => stream,
             None => {
-                let stream = self.streams.insert(Stream::new(channel, form)) as u32;
+                let mut s = Stream::new(channel, form);
+                if form.is_numbered() {
+                    s.log.begin_numbers(self.newest.number);
+                }
+                let stream = self.streams.insert(s) as u32;
                 c.streams.push(stream);
                 stream
             }
@@ -182,7 +204,9 @@ impl Hub {
     pub fn leave(&mut self, place: Place, now: u64) -> Moves {
         let s = &mut self.streams[place.stream as usize];
         let channel = s.channel;
+        let slot = s.members[place.member as usize].slot;
         let moves = s.remove(place.member as usize);
+        self.gaps.remove(&slot);
         if s.log.segments() > 0 {
             self.mark_dirty(place.stream);
         }
@@ -229,21 +253,44 @@ impl Hub {
         !s.log.is_border(s.members[place.member as usize].cursor)
     }
 
+    /// How many bytes the message that the member's cursor is in still lacks; 0 at a border.
+    pub fn rest_len(&self, place: Place) -> usize {
+        let s = &self.streams[place.stream as usize];
+        let at = s.members[place.member as usize].cursor;
+        let end = s.log.message_end(at).filter(|_| !s.log.is_border(at));
+        end.map_or(0, |end| (end - at) as usize)
+    }
+
     /// The rest of the message that the member's cursor is in; empty at a border.
     pub fn rest_of_message(&self, place: Place) -> Vec<u8> {
         let s = &self.streams[place.stream as usize];
         let at = s.members[place.member as usize].cursor;
-        if s.log.is_border(at) {
-            return Vec::new();
-        }
-        let len = s.log.message_end(at).map_or(0, |end| (end - at) as usize);
-        s.log
-            .run_from(at)
-            .map_or(Vec::new(), |run| run[..len].to_vec())
+        let len = self.rest_len(place);
+        let run = s.log.run_from(at).filter(|_| len > 0);
+        run.map_or(Vec::new(), |run| run[..len].to_vec())
     }
 
     /// Takes the member out of the sweep; `blocked`: because the kernel takes no more.
-    pub fn hold(&mut self, place: Place, blocked: bool) {
+    pub fn hold(&mut self, place: Place, blocked: bool, now: u64) {
+        self.take_out(place, blocked);
+        let s = &self.streams[place.stream as usize];
+        let timeout = self.channels[s.channel as usize].policy.lag_timeout_ms;
+        if blocked && timeout > 0 {
+            // What only this member had not been offered has been offered now: a pass takes the
+            // time of that.
+            if s.offered < s.log.end() {
+                self.mark_dirty(place.stream);
+            }
+            self.arm_look(place.stream, now);
+        }
+    }
+
+    /// Takes a member that leaves in this turn out of the sweep.
+    pub fn set_aside(&mut self, place: Place) {
+        self.take_out(place, true);
+    }
+
+    fn take_out(&mut self, place: Place, blocked: bool) {
         let s = &mut self.streams[place.stream as usize];
         s.hold(place.member as usize, blocked);
         if self.channels[s.channel as usize].paused {

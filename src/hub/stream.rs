@@ -7,6 +7,7 @@
 use super::Form;
 use crate::buf::Log;
 use crate::mark::{mark, planted};
+use crate::timers::NEVER;
 use crate::wire::Token;
 
 /// Left out of the sweep: blocked, or something else has to go out first.
@@ -103,6 +104,8 @@ pub(super) struct Stream {
     pub unswept: Since,
     /// Messages that this pass offers.
     pub swept: Since,
+    /// When it is next looked at for members that are too long behind.
+    pub armed_ms: u64,
 }
 
 /// So many messages, the oldest of them read in the turn that began then.
@@ -172,6 +175,7 @@ impl Stream {
             slowest: Slowest::NONE,
             unswept: Since::default(),
             swept: Since::default(),
+            armed_ms: NEVER,
         }
     }
 
@@ -212,6 +216,14 @@ impl Stream {
             self.stale |= index < self.at;
         }
         member.set_behind(blocked);
+    }
+
+    /// Moves the cursor of a member that is behind to the end, over all that it has not got.
+    pub fn advance_to_end(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        member.cursor = self.log.end();
+        member.set_own(false);
+        self.stale |= index < self.at;
     }
 
     /// Takes a member back into the sweep; false: it was there already.

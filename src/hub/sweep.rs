@@ -1,10 +1,10 @@
 //! Fan-out: one `send` of shared bytes per member that keeps up, a bounded number per turn.
 
 use super::stream::{Member, Since, Slowest, Stream};
-use super::{Hub, Place};
+use super::{Hub, Lag, Place};
 use crate::buf::{Log, Slices};
 use crate::counters::Counters;
-use crate::limits::{MESSAGE_BYTES_LEAST, SEND_BYTES_PER_TURN};
+use crate::limits::SEND_BYTES_PER_TURN;
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Token, Wire};
 
@@ -28,8 +28,8 @@ pub enum Progress {
 pub enum Report {
     /// The member in this slot came so far and needs attention; it is already `BEHIND`.
     Stuck(u32, Progress),
-    /// The member in this slot is more than `lag_bytes_max` behind.
-    Lagged(u32),
+    /// The member in this slot is further behind than this limit allows.
+    Lagged(u32, Lag),
     /// This publisher may go on.
     Resume(Token),
 }
@@ -68,6 +68,7 @@ impl Hub {
         wire: &mut W,
         counters: &mut Counters,
         reports: &mut Vec<Report>,
+        now: u64,
     ) -> Option<usize> {
         let id = self.dirty.pop_front()?;
         let s = &mut self.streams[id as usize];
@@ -86,7 +87,7 @@ impl Hub {
         if s.at == s.members.len() {
             s.at = 0;
             done = s.mark == s.log.end() && !s.stale;
-            self.finish_pass(id, reports);
+            self.finish_pass(id, reports, now);
         }
         if done {
             self.streams[id as usize].dirty = false;
@@ -98,19 +99,13 @@ impl Hub {
     }
 
     /// A pass is over: cut what nobody needs, find who lags too far, let publishers go on.
-    fn finish_pass(&mut self, id: u32, reports: &mut Vec<Report>) {
+    fn finish_pass(&mut self, id: u32, reports: &mut Vec<Report>, now: u64) {
         let limits = self.limits;
         let s = &mut self.streams[id as usize];
         s.offered = s.mark.min(s.slowest.queued).max(s.offered);
         let needed = s.mark.min(s.slowest.queued).min(s.slowest.blocked);
         let slack = if planted("cut_one_too_far") { 1 } else { 0 };
         s.log.cut(needed + slack, &mut self.pool);
-        let far = s.slowest.blocked < s.log.end().saturating_sub(limits.lag_bytes_max);
-        // Tiny messages hold more memory than they have bytes.
-        let heavy = s.slowest.blocked < s.log.end() && s.log.is_heavier_than(limits.lag_bytes_max);
-        if far || heavy {
-            s.find_lagging(limits.lag_bytes_max, reports);
-        }
         let swept = std::mem::take(&mut s.swept);
         if swept.messages > 0 && !s.members.is_empty() {
             self.offered.push(Offered {
@@ -118,7 +113,19 @@ impl Hub {
                 members: s.members.len(),
             });
         }
-        let c = &mut self.channels[s.channel as usize];
+        let channel = s.channel as usize;
+        if s.behind > 0 {
+            s.log.note_offer(s.offered, now, &mut self.pool);
+            let lag_bytes_max = self.channels[channel].policy.lag_bytes_max;
+            let far = s.slowest.blocked < s.log.end().saturating_sub(lag_bytes_max);
+            // Tiny messages hold more memory than they have bytes.
+            let heavy = s.slowest.blocked < s.log.end() && s.log.is_heavier_than(lag_bytes_max);
+            if far || heavy {
+                s.find_lagging(lag_bytes_max, reports);
+            }
+            self.arm_look(id, now);
+        }
+        let c = &mut self.channels[channel];
         if c.paused && c.unflushed(&self.streams) <= limits.unflushed_bytes_max / 2 {
             c.paused = false;
             if planted("publisher_never_resumed") {
@@ -189,20 +196,6 @@ impl Stream {
             }
         }
         self.at = stop;
-    }
-
-    /// Reports every blocked member with more than `lag_bytes_max` of whole messages waiting
-    /// behind the one being written. Counted in the log, of which it holds all behind its cursor,
-    /// so messages of its own count too.
-    fn find_lagging(&self, lag_bytes_max: u64, reports: &mut Vec<Report>) {
-        let end = self.log.end();
-        for member in self.members.iter().filter(|m| m.is_blocked()) {
-            let written = self.log.message_end(member.cursor).unwrap_or(end);
-            let messages = self.log.messages_between(written, end);
-            if (end - written).max(messages * MESSAGE_BYTES_LEAST) > lag_bytes_max {
-                reports.push(Report::Lagged(member.slot));
-            }
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hub under random operations, against a twin that keeps every member's bytes apart.
 
 mod forms;
+mod lag;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -10,12 +11,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::counters::Counters;
+use crate::settings::{Settings, Slow};
 use crate::wire::{Sent, Wire};
 use crate::ws::Kind;
 
 const LIMITS: HubLimits = HubLimits {
     channels_max: 4,
-    lag_bytes_max: 20_000,
     unflushed_bytes_max: 8_000,
     linger_ms: 10,
 };
@@ -51,6 +52,20 @@ impl Wire for Kernel {
     }
 }
 
+/// See `Policy`.
+const LAG_BYTES_MAX: u64 = 20_000;
+
+fn hub() -> Hub {
+    hub_with(|_| {})
+}
+
+fn hub_with(set: impl Fn(&mut Settings)) -> Hub {
+    let mut settings = Settings::default();
+    settings.limits.lag_bytes_max = LAG_BYTES_MAX as usize;
+    set(&mut settings);
+    Hub::new(LIMITS, Policies::new(&settings))
+}
+
 /// A hub with one channel, its kernel, and what every member should have got.
 struct Bed {
     hub: Hub,
@@ -68,7 +83,7 @@ struct Bed {
 
 impl Bed {
     fn new() -> Bed {
-        let mut hub = Hub::new(LIMITS);
+        let mut hub = hub();
         let channel = hub.open("news", 0).unwrap();
         Bed {
             hub,
@@ -152,13 +167,13 @@ impl Bed {
         let mut reports = Vec::new();
         let mut counters = Counters::default();
         let Bed { hub, kernel, .. } = self;
-        let used = hub.sweep(visits, kernel, &mut counters, &mut reports);
+        let used = hub.sweep(visits, kernel, &mut counters, &mut reports, 0);
         for report in reports {
             match report {
                 Report::Stuck(slot, Progress::More) => self.queued.push(slot),
                 Report::Stuck(slot, Progress::Blocked) => self.blocked.push(slot),
-                Report::Lagged(slot) => self.lagged.push(slot),
-                Report::Resume(_) => {}
+                Report::Lagged(slot, Lag::Bytes) => self.lagged.push(slot),
+                Report::Resume(_) | Report::Lagged(..) => {}
                 Report::Stuck(slot, progress) => panic!("slot {slot}: {progress:?}"),
             }
         }
@@ -166,7 +181,7 @@ impl Bed {
             let (got, owed) = (&self.kernel.got[&slot], &self.owed[&slot]);
             let own = self.own.get(&slot).unwrap_or(&0);
             assert!(
-                own + owed.len() - got.len() > LIMITS.lag_bytes_max as usize,
+                own + owed.len() - got.len() > LAG_BYTES_MAX as usize,
                 "closed too early"
             );
             self.leave(slot);
@@ -194,11 +209,11 @@ impl Bed {
             Progress::All if self.hub.caught_up(place) => self.hub.release(place),
             Progress::Blocked => {
                 self.blocked.push(slot);
-                self.hub.hold(place, true);
+                self.hub.hold(place, true, 0);
             }
             Progress::All | Progress::More => {
                 self.queued.push(slot);
-                self.hub.hold(place, false);
+                self.hub.hold(place, false, 0);
             }
             progress => panic!("slot {slot}: {progress:?}"),
         }
@@ -302,7 +317,7 @@ fn publishers_are_paused_at_the_bound_and_resume_once_it_is_offered() {
     let (mut reports, mut counters) = (Vec::new(), Counters::default());
     while bed
         .hub
-        .sweep(10, &mut bed.kernel, &mut counters, &mut reports)
+        .sweep(10, &mut bed.kernel, &mut counters, &mut reports, 0)
         .is_some()
     {}
     assert!(reports.contains(&Report::Resume(token)));
@@ -317,7 +332,7 @@ fn one_message_of_any_size_never_violates_the_lag_bound() {
     bed.publish(None, 100_000);
     while bed.sweep(10) {}
     assert_eq!(bed.blocked, [0]);
-    bed.publish(None, LIMITS.lag_bytes_max as usize - 4);
+    bed.publish(None, LAG_BYTES_MAX as usize - 4);
     while bed.sweep(10) {}
     assert_eq!(bed.places.len(), 1, "exactly the bound passes");
     bed.publish(None, 0);
@@ -327,7 +342,7 @@ fn one_message_of_any_size_never_violates_the_lag_bound() {
 
 #[test]
 fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
-    let mut hub = Hub::new(LIMITS);
+    let mut hub = hub();
     let channel = hub.open("a", 0).unwrap();
     let message = |payload| Message {
         kind: Kind::Text,
@@ -335,9 +350,9 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
         body: Body::Plain(payload),
     };
     hub.submit(channel, message(b"x"), None, 5).unwrap();
-    hub.expire(14);
+    hub.expire(14, &mut vec![]);
     assert_eq!(hub.channels(), 1);
-    hub.expire(15);
+    hub.expire(15, &mut vec![]);
     assert_eq!(hub.channels(), 0);
     assert_eq!(hub.next_linger(), None);
     let channel = hub.open("b", 20).unwrap();
@@ -349,18 +364,18 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
             generation: 1,
         },
     );
-    hub.expire(1_000);
+    hub.expire(1_000, &mut vec![]);
     assert_eq!(hub.channels(), 1, "a subscriber keeps it");
     hub.leave(place, 1_000);
-    hub.expire(1_009);
+    hub.expire(1_009, &mut vec![]);
     assert_eq!(hub.channels(), 1);
-    hub.expire(1_010);
+    hub.expire(1_010, &mut vec![]);
     assert_eq!(hub.channels(), 0);
 }
 
 #[test]
 fn channels_are_bounded_and_the_longest_idle_goes_first() {
-    let mut hub = Hub::new(LIMITS);
+    let mut hub = hub();
     for i in 0..4 {
         let channel = hub.open(&format!("c{i}"), i).unwrap();
         if i != 1 {

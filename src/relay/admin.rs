@@ -70,7 +70,7 @@ impl Relay {
             "/readyz" if self.drain.is_some() => return Err(Reason::Drain),
             "/readyz" => plain(TEXT, b"ready\n"),
             "/metrics" => {
-                metrics = self.metrics();
+                metrics = self.metrics(now);
                 plain(METRICS, metrics.as_bytes())
             }
             _ => return Err(Reason::NotFound),

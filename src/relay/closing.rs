@@ -35,7 +35,7 @@ impl Relay {
         ws::append_close(peer.out_tail(), Some(reason.close_code()), reason.text());
         let waits = matches!(
             reason,
-            Reason::Drain | Reason::Lagged | Reason::Memory | Reason::Internal
+            Reason::Drain | Reason::Lagged | Reason::LaggedLong | Reason::Memory | Reason::Internal
         );
         let phase = if waits {
             Phase::Closing
@@ -66,7 +66,7 @@ impl Relay {
             return true;
         };
         if self.hub.mid_message(place) {
-            if matches!(reason, Reason::Lagged | Reason::Memory) {
+            if matches!(reason, Reason::Lagged | Reason::LaggedLong | Reason::Memory) {
                 mark("lag_reset_mid_frame");
                 self.doom_with_reset(slot, reason);
                 return false;
@@ -160,7 +160,7 @@ impl Relay {
         self.doomed.push(slot);
         if let Some(place) = place {
             // The sweep passes it by: the log must not go out ahead of private output.
-            self.hub.hold(place, true);
+            self.hub.set_aside(place);
         }
     }
 

@@ -12,15 +12,21 @@ impl Relay {
     /// When something is due next.
     pub fn next_due(&self) -> Option<u64> {
         let drain = self.drain.as_ref().map(|d| d.next_look_ms);
-        [self.timers.next(), self.hub.next_linger(), drain]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.timers.next(),
+            self.hub.next_linger(),
+            self.hub.next_look(),
+            drain,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The loop stood still until now: what it sent before counts as sent now.
     pub fn stalled(&mut self, now: u64) {
         self.resumed_ms = now;
+        self.hub.stalled(now);
     }
 
     /// Does what is due.
@@ -41,7 +47,8 @@ impl Relay {
                 self.arm(slot);
             }
         }
-        self.hub.expire(now);
+        self.hub.expire(now, &mut self.reports);
+        self.act_on_reports(now);
         self.look_at_drain(now);
     }
 

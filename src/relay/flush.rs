@@ -1,10 +1,11 @@
 //! Everything that is sent is sent here, once a turn: private output first, then the sweep.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, Phase, QUEUED, WAITING};
+use super::peer::{BLOCKED, FULL_OUT, Peer, Phase, QUEUED, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::hub::{Offered, Progress, Report};
+use crate::counters::Counters;
+use crate::hub::{Lag, Offered, Progress, Report};
 use crate::limits::{UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN};
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Wire};
@@ -32,7 +33,7 @@ impl Relay {
                 reports,
                 ..
             } = self;
-            let Some(used) = hub.sweep(visits, wire, counters, reports) else {
+            let Some(used) = hub.sweep(visits, wire, counters, reports, now) else {
                 break;
             };
             left -= used.min(left);
@@ -64,15 +65,13 @@ impl Relay {
         WRITES_PER_TURN
     }
 
-    fn act_on_reports(&mut self, now: u64) {
+    pub(super) fn act_on_reports(&mut self, now: u64) {
         let mut reports = std::mem::take(&mut self.reports);
         for report in reports.drain(..) {
             match report {
                 Report::Stuck(slot, progress) => self.stuck(slot, progress),
-                Report::Lagged(slot) => {
-                    mark("lag_close");
-                    self.close_ws(slot, Reason::Lagged, now);
-                }
+                Report::Lagged(slot, Lag::Bytes) => self.lagged(slot, Reason::Lagged, now),
+                Report::Lagged(slot, Lag::Time) => self.lagged(slot, Reason::LaggedLong, now),
                 Report::Resume(token) => {
                     if self.is_current(token) {
                         mark("publisher_resumed");
@@ -142,12 +141,12 @@ impl Relay {
         match self.drain_peer(slot, wire) {
             Progress::All => self.flushed(slot, now),
             Progress::More => {
-                self.hold(slot, false);
+                self.hold(slot, false, now);
                 self.queue(slot);
             }
             Progress::Blocked => {
                 self.peer(slot).flags |= BLOCKED;
-                self.hold(slot, true);
+                self.hold(slot, true, now);
             }
             Progress::Gone => self.broke(slot),
             Progress::Broken => self.broken(slot),
@@ -155,14 +154,14 @@ impl Relay {
         self.recount(slot);
     }
 
-    fn hold(&mut self, slot: u32, blocked: bool) {
+    fn hold(&mut self, slot: u32, blocked: bool, now: u64) {
         if let Some(place) = self.peer(slot).place {
-            self.hub.hold(place, blocked);
+            self.hub.hold(place, blocked, now);
         }
     }
 
     /// Sends to one connection in the only order there is: the rest of the message that its cursor
-    /// is in, private output, the log.
+    /// is in, private output, what it has to be told of a gap, the log.
     fn drain_peer<W: Wire>(&mut self, slot: u32, wire: &mut W) -> Progress {
         let Relay {
             peers,
@@ -183,21 +182,14 @@ impl Relay {
                 }
             }
         }
-        while let Some(out) = &mut peer.out {
-            if out.is_empty() {
-                peer.out = None;
-                break;
+        loop {
+            match send_out(peer, slot, wire, counters) {
+                Progress::All => {}
+                other => return other,
             }
-            let sent = wire.send(slot, out.pending());
-            let n = match sent {
-                Sent::All => out.pending().len(),
-                Sent::Blocked(n) => n,
-                Sent::Gone => return Progress::Gone,
-            };
-            counters.bytes_out += n as u64;
-            out.consume(n);
-            if sent != Sent::All {
-                return Progress::Blocked;
+            match peer.place.and_then(|place| hub.take_gap(place)) {
+                Some(gap) => peer.out_tail().extend_from_slice(&gap),
+                None => break,
             }
         }
         match peer.place {
@@ -223,4 +215,31 @@ impl Relay {
             self.drain_peer_now(slot, now);
         }
     }
+}
+
+/// Sends the private output of one connection.
+fn send_out<W: Wire>(
+    peer: &mut Peer,
+    slot: u32,
+    wire: &mut W,
+    counters: &mut Counters,
+) -> Progress {
+    while let Some(out) = &mut peer.out {
+        if out.is_empty() {
+            peer.out = None;
+            break;
+        }
+        let sent = wire.send(slot, out.pending());
+        let n = match sent {
+            Sent::All => out.pending().len(),
+            Sent::Blocked(n) => n,
+            Sent::Gone => return Progress::Gone,
+        };
+        counters.bytes_out += n as u64;
+        out.consume(n);
+        if sent != Sent::All {
+            return Progress::Blocked;
+        }
+    }
+    Progress::All
 }

@@ -48,7 +48,7 @@ impl Relay {
             mark("memory_closes_lagging");
             for slot in lagging {
                 self.counters.refuse(Reason::Memory);
-                self.close_ws(slot, Reason::Memory, now);
+                self.lagged(slot, Reason::Memory, now);
             }
         } else if self.private_bytes > 0 {
             self.close_largest(now);

@@ -10,6 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Relay;
 use crate::close::Reason;
 use crate::counters::{Counters, FANOUT_BUCKETS_US, SIZE_CLASSES, TURN_BUCKETS_US};
+use crate::hub::{LAG_BUCKETS_BYTES, LAG_BUCKETS_MS, Lags};
 use crate::limits::Limits;
 
 /// What a scrape sees.
@@ -19,11 +20,12 @@ struct Snapshot {
     pauses: u64,
     limits: Vec<(&'static str, u64)>,
     gauges: Vec<(&'static str, &'static str, u64)>,
+    lags: Lags,
 }
 
 impl Relay {
     /// All metrics, as one text.
-    pub(super) fn metrics(&self) -> String {
+    pub(super) fn metrics(&self, now: u64) -> String {
         let (used, free) = self.hub.log_bytes();
         let gauges = vec![
             (
@@ -61,6 +63,7 @@ impl Relay {
             pauses: self.hub.pauses(),
             limits: bounds(&self.settings.limits),
             gauges,
+            lags: self.hub.lags(now),
         }));
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -102,6 +105,18 @@ impl Collector for Snapshot {
             "Requests and messages refused",
             &self.counters.refused,
         )?;
+        let bytes = LAG_BUCKETS_BYTES.map(|most| most as f64);
+        let seconds = LAG_BUCKETS_MS.map(|most| most as f64 / 1e3);
+        let help = "Subscribers that are behind, by at most so many bytes";
+        spread(&mut encoder, "behind_bytes", help, &bytes, &self.lags.bytes)?;
+        let help = "Subscribers that are behind, for at most so many seconds";
+        spread(
+            &mut encoder,
+            "behind_seconds",
+            help,
+            &seconds,
+            &self.lags.ms,
+        )?;
         turns(&mut encoder, &self.counters)?;
         fanout(&mut encoder, &self.counters)
     }
@@ -125,8 +140,8 @@ fn bounds(l: &Limits) -> Vec<(&'static str, u64)> {
     bounds.map(|(name, value)| (name, value as u64)).to_vec()
 }
 
-fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 14] {
-    let lagged = c.closed[Reason::Lagged as usize];
+fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 16] {
+    let lagged = c.closed[Reason::Lagged as usize] + c.closed[Reason::LaggedLong as usize];
     [
         ("accepted", "Connections accepted", c.accepted),
         (
@@ -178,6 +193,16 @@ fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 14] 
             "Subscribers closed because they lagged",
             lagged,
         ),
+        (
+            "gaps",
+            "Times a subscriber that lagged was moved past messages",
+            c.gaps,
+        ),
+        (
+            "skipped_messages",
+            "Messages that subscribers were moved past",
+            c.skipped,
+        ),
     ]
 }
 
@@ -192,6 +217,30 @@ fn by_reason(
     for reason in Reason::ALL {
         let count = ConstCounter::new(counts[*reason as usize]);
         count.encode(family.encode_family(&[("reason", reason.word())])?)?;
+    }
+    Ok(())
+}
+
+/// How many there are now up to each bound, and in all: gauges, for they fall as well as rise.
+fn spread(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    bounds: &[f64],
+    counts: &[u64],
+) -> std::fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    let bounds = bounds.iter().chain([&f64::INFINITY]);
+    let mut sum = 0;
+    for (bound, count) in bounds.zip(counts) {
+        sum += count;
+        let le = if bound.is_finite() {
+            bound.to_string()
+        } else {
+            "+Inf".to_owned()
+        };
+        let gauge = ConstGauge::new(sum as i64);
+        gauge.encode(family.encode_family(&[("le", le)])?)?;
     }
     Ok(())
 }
@@ -241,7 +290,7 @@ mod tests {
             relay.counters_mut().turn(us);
         }
         relay.counters_mut().fanned_out(10, 2, 160);
-        let text = relay.metrics();
+        let text = relay.metrics(0);
         for line in [
             "longwave_turn_duration_seconds_bucket{le=\"+Inf\"} 3",
             "longwave_turn_duration_seconds_count 3",
@@ -250,6 +299,8 @@ mod tests {
             "longwave_fanout_seconds_count{subscribers=\"1-10\"} 2",
             "longwave_bound{name=\"message_bytes_max\"} 1048576",
             "longwave_closed_total{reason=\"lagged\"} 0",
+            "longwave_behind_bytes{le=\"+Inf\"} 0",
+            "longwave_behind_seconds{le=\"0.05\"} 0",
         ] {
             assert!(text.contains(&format!("{line}\n")), "{line}\n{text}");
         }

@@ -23,6 +23,7 @@ mod peer;
 mod publish;
 mod requests;
 mod routes;
+mod slow;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -31,7 +32,7 @@ use slab::Slab;
 
 use crate::close::Reason;
 use crate::counters::Counters;
-use crate::hub::{Hub, HubLimits, Report};
+use crate::hub::{Hub, HubLimits, Policies, Report};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX, REFUSALS_MAX};
 use crate::settings::Settings;
 use crate::timers::Timers;
@@ -98,12 +99,12 @@ impl Relay {
     /// A relay without connections.
     pub fn new(settings: Settings) -> Relay {
         let limits = &settings.limits;
-        let hub = Hub::new(HubLimits {
+        let hub_limits = HubLimits {
             channels_max: limits.channels_max,
-            lag_bytes_max: limits.lag_bytes_max as u64,
             unflushed_bytes_max: limits.unflushed_bytes_max as u64,
             linger_ms: limits.channel_linger_ms,
-        });
+        };
+        let hub = Hub::new(hub_limits, Policies::new(&settings));
         let decode_limits = DecodeLimits {
             message_bytes_max: limits.message_bytes_max as u64,
             fragments_max: limits.fragments_max(),

@@ -230,7 +230,7 @@ impl Relay {
         peer.place = channel.map(|channel| self.hub.join(channel, form, peer.token(slot)));
         if let Some(place) = peer.place {
             // Nothing of the log goes out before the answer.
-            self.hub.hold(place, peer.is(BLOCKED));
+            self.hub.hold(place, peer.is(BLOCKED), now);
         }
         peer.conn = Conn::Ws(WsConn::default());
         peer.hear(now);

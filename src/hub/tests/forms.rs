@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_form_costs_nothing_without_members_and_its_stream_goes_with_the_last() {
-    let mut hub = Hub::new(LIMITS);
+    let mut hub = hub();
     let channel = hub.open("a", 0).unwrap();
     let plain = hub.join(channel, Form::Plain, token(0));
     let other = hub.join(channel, Form::Deflated(15), token(1));
@@ -26,11 +26,12 @@ fn a_form_costs_nothing_without_members_and_its_stream_goes_with_the_last() {
             &mut Kernel::default(),
             &mut Counters::default(),
             &mut vec![],
+            0,
         )
         .is_some()
     {}
     assert_eq!((hub.streams.len(), hub.log_bytes().0), (0, 0));
-    hub.expire(LIMITS.linger_ms);
+    hub.expire(LIMITS.linger_ms, &mut vec![]);
     assert_eq!(hub.channels(), 0);
 }
 
@@ -43,7 +44,7 @@ fn bad_text_is_in_no_log_whichever_forms_there_are() {
         &[Form::Deflated(15), Form::Plain],
     ];
     for forms in forms {
-        let mut hub = Hub::new(LIMITS);
+        let mut hub = hub();
         let channel = hub.open("a", 0).unwrap();
         let slots = 0..forms.len() as u32;
         let places: Vec<Place> = slots
@@ -80,7 +81,7 @@ fn bad_text_is_in_no_log_whichever_forms_there_are() {
             .room
             .extend((0..forms.len() as u32).map(|slot| (slot, 100)));
         while hub
-            .sweep(9, &mut kernel, &mut Counters::default(), &mut vec![])
+            .sweep(9, &mut kernel, &mut Counters::default(), &mut vec![], 0)
             .is_some()
         {}
         let frame = [b"\x81\x05", "café".as_bytes()].concat();
@@ -91,12 +92,12 @@ fn bad_text_is_in_no_log_whichever_forms_there_are() {
 
 #[test]
 fn a_channel_is_paused_by_its_worst_stream_until_all_have_offered_enough() {
-    let mut hub = Hub::new(LIMITS);
+    let mut hub = hub();
     let channel = hub.open("a", 0).unwrap();
     let place = hub.join(channel, Form::Plain, token(0));
     hub.join(channel, Form::Deflated(15), token(1));
     // What waits for the rest of private output is not offered.
-    hub.hold(place, false);
+    hub.hold(place, false, 0);
     let payload = vec![0; LIMITS.unflushed_bytes_max as usize];
     let message = Message {
         kind: Kind::Binary,
@@ -109,7 +110,10 @@ fn a_channel_is_paused_by_its_worst_stream_until_all_have_offered_enough() {
     kernel.room.extend([(0, 1 << 20), (1, 1 << 20)]);
     let mut counters = Counters::default();
     let mut sweep = |hub: &mut Hub, kernel: &mut Kernel| {
-        while hub.sweep(9, kernel, &mut counters, &mut vec![]).is_some() {}
+        while hub
+            .sweep(9, kernel, &mut counters, &mut vec![], 0)
+            .is_some()
+        {}
     };
     sweep(&mut hub, &mut kernel);
     assert!(hub.paused(channel), "one form has its part, the other not");

@@ -5,7 +5,7 @@ use crate::hub::sweep::Offered;
 
 /// A hub with so many subscribers on one channel, and room for each of them in the kernel.
 fn channel_of(members: u32) -> (Hub, u32, Kernel) {
-    let mut hub = Hub::new(LIMITS);
+    let mut hub = hub();
     let channel = hub.open("a", 0).unwrap();
     let mut kernel = Kernel::default();
     for slot in 0..members {
@@ -27,7 +27,7 @@ fn publish(hub: &mut Hub, channel: u32) {
 
 /// Visits so many members; the passes that ended.
 fn sweep(hub: &mut Hub, kernel: &mut Kernel, visits: usize) -> Vec<Offered> {
-    hub.sweep(visits, kernel, &mut Counters::default(), &mut vec![]);
+    hub.sweep(visits, kernel, &mut Counters::default(), &mut vec![], 0);
     std::mem::take(hub.offered())
 }
 

@@ -1,0 +1,50 @@
+//! Slow subscribers: moved past what they miss where they can be told of it, else closed.
+
+use super::Relay;
+use super::peer::{BLOCKED, Phase};
+use crate::close::Reason;
+use crate::hub::Place;
+use crate::limits::SKIP_REST_BYTES_MAX;
+use crate::mark::mark;
+
+impl Relay {
+    /// A subscriber that has passed a limit meets its channel's policy.
+    pub(super) fn lagged(&mut self, slot: u32, reason: Reason, now: u64) {
+        let peer = &self.peers[slot as usize];
+        if reason == Reason::LaggedLong && !peer.is(BLOCKED) {
+            // It has just made room, and gets what waits in this turn.
+            mark("lag_forgiven");
+            return;
+        }
+        let place = peer.place.filter(|_| peer.phase == Phase::Open);
+        if place.is_some_and(|place| self.skip(slot, place)) {
+            return;
+        }
+        mark("lag_close");
+        self.close_ws(slot, reason, now);
+    }
+
+    /// Moves a subscriber to the newest message, if its channel and its form allow that. What the
+    /// message under way still lacks goes in front of its private output; false where that is too
+    /// much to keep for it.
+    fn skip(&mut self, slot: u32, place: Place) -> bool {
+        if !self.hub.may_skip(place) {
+            return false;
+        }
+        if self.hub.mid_message(place) {
+            if self.hub.rest_len(place) > SKIP_REST_BYTES_MAX {
+                mark("skip_rest_too_long");
+                return false;
+            }
+            mark("skip_rest_copied");
+            let rest = self.hub.rest_of_message(place);
+            let out = &mut self.peers[slot as usize].out;
+            out.get_or_insert_default().push_front(&rest);
+        }
+        let skipped = self.hub.skip(place);
+        self.counters.skipped += skipped.missed;
+        self.counters.gaps += u64::from(skipped.begins);
+        self.recount(slot);
+        true
+    }
+}
