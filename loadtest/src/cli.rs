@@ -22,6 +22,7 @@ use crate::scenario::inside::InsideOptions;
 use crate::scenario::mixed::Mixed;
 use crate::scenario::slow::Slow;
 use crate::target::TargetOptions;
+use crate::versus::Versus;
 
 /// Drives any WebSocket server and proves what it delivered.
 ///
@@ -54,6 +55,8 @@ pub enum Scenario {
     Flood(Flood),
     /// Several channels at once, out of a file, and what one notices of the others
     Mixed(Mixed),
+    /// Servers side by side: each is started, and all take turns under the same loads
+    Versus(Versus),
     /// A bare server to compare with: reads a message, sends it to every other connection
     Baseline(Baseline),
     /// Make one page of one or several reports

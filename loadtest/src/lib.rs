@@ -12,6 +12,7 @@
 //! | `drive` | the phases of a run |
 //! | `stats` | what many short rounds say together |
 //! | `scenario` | one file per scenario |
+//! | `versus` | servers side by side |
 //! | `baseline` | a bare server to compare with |
 //! | `cli`, `report`, `progress` | what goes in, what comes out |
 //! | `html`, `compare`, `gate` | reports as one page, against each other, against a budget |
@@ -40,3 +41,4 @@ pub mod storm;
 pub mod target;
 pub mod timeline;
 pub mod url;
+pub mod versus;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use longwave_loadtest::cli::{Cli, Common, Scenario};
 use longwave_loadtest::report::{self, Environment, Options, Report, write_out};
-use longwave_loadtest::{baseline, compare, gate, html, scenario};
+use longwave_loadtest::{baseline, compare, gate, html, scenario, versus};
 
 /// The run could not be made.
 const FAILED: u8 = 2;
@@ -31,6 +31,7 @@ fn run() -> Result<u8, String> {
         Scenario::Churn(o) => place.finish(scenario::churn::run(&o)?, &o.common),
         Scenario::Flood(o) => place.finish(scenario::flood::run(&o)?, &o.common),
         Scenario::Mixed(o) => place.finish(scenario::mixed::run(&o)?, &o.common),
+        Scenario::Versus(o) => versus::run(&o),
         Scenario::Baseline(o) => baseline::run(&o).map(|()| 0),
         Scenario::Html(o) => html::run(&o).map(|()| 0),
         Scenario::Compare(o) => compare::run(&o).map(|()| 0),

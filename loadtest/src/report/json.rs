@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Report, SCHEMA};
@@ -12,8 +13,8 @@ const LINE_MAX: usize = 110;
 /// but not deeper than this: a slice of time, a curve's points are one line each.
 const DEPTH_MAX: usize = 3;
 
-/// A report as JSON, for programs first, but people can read it too.
-pub fn to_json(report: &Report) -> String {
+/// A report, or anything else of plain data, as JSON, for programs first, but people can read it too.
+pub fn to_json(report: &impl Serialize) -> String {
     let value = serde_json::to_value(report).expect("a report is plain data");
     let mut out = String::new();
     put(&mut out, &value, 0);
