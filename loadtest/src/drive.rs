@@ -10,10 +10,10 @@ use indicatif::ProgressBar;
 use crate::cli::{Common, Measuring};
 use crate::proof::Faults;
 use crate::reactor::{Ended, Reactor, Role};
-use crate::report::{Cost, Measured};
+use crate::report::{Cost, Measured, OwnTurns};
 use crate::storm::Storm;
 use crate::target::spawn::free_port;
-use crate::target::{self, Sample, Target};
+use crate::target::{self, Sample, Syscalls, Target};
 use crate::timeline::{Look, Recorder};
 use crate::url::Url;
 use crate::{progress, random, sockstat};
@@ -274,6 +274,34 @@ impl Stage {
         Ok(())
     }
 
+    /// Sends what is due before `end_ns`, and counts the server's system calls for each delivery in
+    /// the second half of that.
+    fn warm_up(
+        &mut self,
+        load: &mut impl Load,
+        clock: &Clock,
+        end_ns: u64,
+        bar: &ProgressBar,
+    ) -> Result<Result<f64, String>, String> {
+        self.run(load, clock, end_ns / 2, bar)?;
+        let delivered = load.delivered();
+        let counting = match &self.target {
+            Some(_) if end_ns == 0 => {
+                Err("they are counted in the warm-up: there is none".to_owned())
+            }
+            Some(target) => Syscalls::count(&target.members()),
+            None => Err("no process to look at".to_owned()),
+        };
+        self.run(load, clock, end_ns, bar)?;
+        Ok(counting.and_then(|mut syscalls| {
+            let (calls, deliveries) = (syscalls.read()?, load.delivered() - delivered);
+            match deliveries {
+                0 => Err("nothing was delivered in the second half of the warm-up".to_owned()),
+                n => Ok(calls as f64 / n as f64),
+            }
+        }))
+    }
+
     /// Sends what is due before `end_ns`, or until a connection ended that makes it pointless.
     fn run(
         &mut self,
@@ -313,6 +341,8 @@ pub struct Driven {
     pub measured: Measured,
     /// This process's CPU as a share of one core, while it was sending.
     pub own_cpu_share: f64,
+    /// How long this process was busy between two waits.
+    pub turns: OwnTurns,
     /// What the server spent, when its process is known.
     pub server: Option<Cost>,
 }
@@ -333,6 +363,7 @@ impl Driven {
                 ..a
             },
             own_cpu_share: self.own_cpu_share.max(other.own_cpu_share),
+            turns: self.turns.worse(other.turns),
             server: None,
         }
     }
@@ -381,12 +412,14 @@ pub fn measure(
 ) -> Result<Driven, String> {
     let clock = Clock(Instant::now());
     let bar = progress::time("run", Duration::from_nanos(span.to_ns));
-    stage.run(load, &clock, span.from_ns, &bar)?;
+    let syscalls = stage.warm_up(load, &clock, span.from_ns, &bar)?;
+    stage.reactor.take_turns();
     let (from, own_cpu) = (Instant::now(), target::own_cpu_ns());
     let start = (stage.sample()?, load.delivered(), load.messages());
     stage.run(load, &clock, span.to_ns, &bar)?;
     let own_cpu_ns = target::own_cpu_ns() - own_cpu;
     let own_wall_ns = from.elapsed().as_nanos() as u64;
+    let turns = stage.reactor.take_turns();
     bar.finish_and_clear();
     let last = stage.stragglers(load, &clock)?;
     let end = stage.sample()?;
@@ -404,12 +437,20 @@ pub fn measure(
             payload_bytes_per_s: None,
         },
         own_cpu_share: own_cpu_ns as f64 / own_wall_ns.max(1) as f64,
+        turns: OwnTurns {
+            turn_p99_us: turns.busy.summary().p99_us,
+            turn_max_us: turns.busy.summary().max_us,
+            long_turns_share: turns.long.as_nanos() as f64 / own_wall_ns.max(1) as f64,
+        },
         server: match (connected.samples, start.0, end) {
-            ([Some(before), Some(after)], Some(start), Some(end)) => Some(Cost::new(
-                [before, after, start, end],
-                connected.connections as u64,
-                deliveries,
-            )),
+            ([Some(before), Some(after)], Some(start), Some(end)) => Some(
+                Cost::new(
+                    [before, after, start, end],
+                    connected.connections as u64,
+                    deliveries,
+                )
+                .with_syscalls(syscalls),
+            ),
             _ => None,
         },
     })

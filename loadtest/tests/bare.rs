@@ -217,6 +217,11 @@ fn a_server_that_is_started_for_the_run_is_measured_and_gone_afterwards() {
     assert!(cost("cpu_per_delivery_us") > 0.0);
     assert!(cost("rss_peak_bytes") >= cost("rss_end_bytes") && cost("rss_end_bytes") > 1e6);
     assert!(cost("voluntary_switches_per_delivery") > 0.0);
+    // A message costs ten sends, a wait and two reads.
+    match &ran.report["server"]["syscalls_per_delivery"] {
+        serde_json::Value::Null => assert!(ran.report["server"]["syscalls_missing"].is_string()),
+        calls => assert!((1.0..1.6).contains(&calls.as_f64().unwrap()), "{calls}"),
+    }
 
     *words.last_mut().unwrap() = "echo no such port >&2; exit 7".to_owned();
     let ran = common::run_words(&words);

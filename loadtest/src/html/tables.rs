@@ -123,7 +123,8 @@ pub fn cost(cost: &Cost) -> Markup {
     let rows: Vec<(String, String)> = fields
         .iter()
         .map(|(name, value)| {
-            let value = value.as_f64().map(|v| named(name, v));
+            let text = value.as_str().map(str::to_owned);
+            let value = value.as_f64().map(|v| named(name, v)).or(text);
             (
                 words(name),
                 value.unwrap_or_else(|| "not available".to_owned()),

@@ -23,6 +23,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::codec::Violation;
 use crate::dialect::{Endpoint, Endpoints, Session};
+use crate::latency::Latency;
 use crate::random::Random;
 use crate::url::Url;
 use connection::Connection;
@@ -33,6 +34,8 @@ use transport::Transport;
 const SCRATCH_BYTES: usize = if cfg!(test) { 1024 } else { 256 * 1024 };
 /// Readiness events taken in one turn.
 const EVENTS_PER_TURN: usize = 1024;
+/// A turn over this makes what it measures late.
+pub const LONG_TURN: Duration = Duration::from_millis(10);
 /// The token of the timer; connections have their index.
 const TIMER: Token = Token(usize::MAX);
 
@@ -113,6 +116,31 @@ pub struct Reactor {
     sources: u8,
     connections: Vec<Connection>,
     shared: Shared,
+    turns: Turns,
+}
+
+/// How long this process was busy between two waits. What is readable meanwhile is seen that much
+/// later at most.
+#[derive(Debug, Default)]
+pub struct Turns {
+    /// When it last came back from waiting.
+    woke: Option<Instant>,
+    /// Each turn.
+    pub busy: Latency,
+    /// Time spent in turns over [`LONG_TURN`].
+    pub long: Duration,
+}
+
+impl Turns {
+    /// About to wait.
+    fn end(&mut self, now: Instant) {
+        let Some(woke) = self.woke.take() else { return };
+        let busy = now.saturating_duration_since(woke);
+        self.busy.note(busy.as_nanos() as u64);
+        if busy > LONG_TURN {
+            self.long += busy;
+        }
+    }
 }
 
 /// Takes each payload: connection, whether it came as the wrong kind of message (text or binary),
@@ -136,6 +164,7 @@ impl Reactor {
             endpoints,
             sources,
             connections: Vec::new(),
+            turns: Turns::default(),
             shared: Shared {
                 scratch: vec![0; SCRATCH_BYTES],
                 random: Random::new(seed),
@@ -232,7 +261,9 @@ impl Reactor {
     /// # Errors
     /// When the system's poll fails.
     pub fn turn(&mut self, until: Instant, sink: &mut impl Sink) -> io::Result<()> {
-        let left = until.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        self.turns.end(now);
+        let left = until.saturating_duration_since(now);
         let wait = if self.shared.again.is_empty() {
             self.timer.arm(until, left)?;
             left
@@ -243,6 +274,7 @@ impl Reactor {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
+        self.turns.woke = Some(Instant::now());
         for id in std::mem::take(&mut self.shared.again) {
             self.connections[id].read(id, true, &mut self.shared, sink);
         }
@@ -253,6 +285,11 @@ impl Reactor {
             }
         }
         Ok(())
+    }
+
+    /// How long turns were since this was last asked.
+    pub fn take_turns(&mut self) -> Turns {
+        std::mem::take(&mut self.turns)
     }
 
     /// Publishes one payload into a connection's output; [`Reactor::flush`] sends it.

@@ -213,3 +213,22 @@ fn who_vanishes_is_gone_at_once() {
     assert_eq!(scene.reactor.open(), 0);
     assert_eq!(scene.server.read(&mut [0; 9]).unwrap(), 0);
 }
+
+#[test]
+fn a_turn_that_takes_long_is_noted() {
+    let mut scene = Scene::new();
+    scene.say(b"\x82\x01a");
+    scene.turns();
+    let turns = scene.reactor.take_turns();
+    assert!(turns.busy.count() > 100);
+    scene.answer.clear();
+    scene.say(b"\x82\x01a");
+    let mut sink = |_, _, _: &[u8], _| std::thread::sleep(LONG_TURN * 2);
+    for _ in 0..3 {
+        let soon = Instant::now() + Duration::from_millis(50);
+        scene.reactor.turn(soon, &mut sink).unwrap();
+    }
+    let turns = scene.reactor.take_turns();
+    assert!(turns.long >= LONG_TURN * 2, "{:?}", turns.long);
+    assert!(turns.busy.summary().max_us >= 20_000.0);
+}

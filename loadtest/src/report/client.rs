@@ -8,6 +8,32 @@ use crate::pace::Lateness;
 pub const OWN_CPU_SHARE_MAX: f64 = 0.95;
 /// Above this share of late sends too.
 pub const LATE_SHARE_MAX: f64 = 0.01;
+/// Above this share of the time in turns of the loop over 10 ms too.
+pub const LONG_TURNS_SHARE_MAX: f64 = 0.05;
+
+/// How long the client's loop was busy between two waits: what comes meanwhile is seen late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct OwnTurns {
+    /// 99 of 100 turns took less.
+    pub turn_p99_us: f64,
+    /// The longest.
+    pub turn_max_us: f64,
+    /// The share of the time that was spent in turns over 10 ms.
+    pub long_turns_share: f64,
+}
+
+impl OwnTurns {
+    /// The worse of these and others, figure by figure.
+    #[must_use]
+    pub fn worse(self, other: OwnTurns) -> OwnTurns {
+        OwnTurns {
+            turn_p99_us: self.turn_p99_us.max(other.turn_p99_us),
+            turn_max_us: self.turn_max_us.max(other.turn_max_us),
+            long_turns_share: self.long_turns_share.max(other.long_turns_share),
+        }
+    }
+}
+
 /// Whether the client kept up with its own plan.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Client {
@@ -19,6 +45,9 @@ pub struct Client {
     pub late_share: f64,
     /// The latest, microseconds.
     pub late_max_us: f64,
+    /// How long its loop was busy between two waits.
+    #[serde(default)]
+    pub turns: OwnTurns,
     /// Messages that were due and never sent, because the server took no more.
     pub unsent: u64,
     /// Why the figures mean nothing; empty when they do mean something.
@@ -47,9 +76,22 @@ impl Client {
             sends: lateness.sends,
             late_share: lateness.share(),
             late_max_us: lateness.max_ns as f64 / 1e3,
+            turns: OwnTurns::default(),
             unsent,
             invalid,
         }
+    }
+
+    /// The same judged by the turns of its loop too.
+    #[must_use]
+    pub fn with_turns(mut self, turns: OwnTurns) -> Client {
+        if turns.long_turns_share > LONG_TURNS_SHARE_MAX {
+            self.invalid.push(format!(
+                "the client was busy for over 10 ms at a time in {:.0} % of the time, so that it saw deliveries late",
+                turns.long_turns_share * 100.0
+            ));
+        }
+        Client { turns, ..self }
     }
 }
 
@@ -68,5 +110,12 @@ mod tests {
         assert!(Client::new(0.95, &lateness(10), 0).invalid.is_empty());
         assert_eq!(Client::new(0.96, &lateness(10), 0).invalid.len(), 1);
         assert_eq!(Client::new(0.96, &lateness(11), 0).invalid.len(), 2);
+        let turns = |long_turns_share| OwnTurns {
+            long_turns_share,
+            ..OwnTurns::default()
+        };
+        let judged = |share| Client::new(0.1, &lateness(0), 0).with_turns(turns(share));
+        assert!(judged(0.05).invalid.is_empty());
+        assert_eq!(judged(0.06).invalid.len(), 1);
     }
 }

@@ -17,6 +17,13 @@ pub struct Cost {
     pub voluntary_switches_per_delivery: f64,
     /// Times that one was made to let another run.
     pub involuntary_switches_per_delivery: f64,
+    /// System calls for each delivery, counted in the second half of the warm-up; `None`: see
+    /// [`Cost::syscalls_missing`].
+    #[serde(default)]
+    pub syscalls_per_delivery: Option<f64>,
+    /// Why they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscalls_missing: Option<String>,
     /// The machine's CPU in soft interrupts meanwhile, the client's part of it too, microseconds;
     /// `None`: cannot be seen.
     pub softirq_us: Option<f64>,
@@ -52,6 +59,8 @@ impl Cost {
             cpu_per_delivery_us: (user + system) as f64 / 1e3 / each,
             voluntary_switches_per_delivery: grew(|s| s.voluntary_switches) / each,
             involuntary_switches_per_delivery: grew(|s| s.involuntary_switches) / each,
+            syscalls_per_delivery: None,
+            syscalls_missing: Some("they were not counted".to_owned()),
             softirq_us: machine(|s| s.softirq_ns),
             ksoftirqd_us: machine(|s| s.ksoftirqd_ns),
             rss_before_bytes: before.rss_bytes,
@@ -59,6 +68,16 @@ impl Cost {
             rss_end_bytes: end.rss_bytes,
             rss_peak_bytes: end.rss_peak_bytes,
             rss_per_connection_bytes: grown / connections.max(1) as f64,
+        }
+    }
+
+    /// The same with its system calls for each delivery, or why there are none.
+    #[must_use]
+    pub fn with_syscalls(self, each: Result<f64, String>) -> Cost {
+        Cost {
+            syscalls_per_delivery: each.as_ref().ok().copied(),
+            syscalls_missing: each.err(),
+            ..self
         }
     }
 }

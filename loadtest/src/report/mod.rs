@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Summary;
 
-pub use client::{Client, LATE_SHARE_MAX, OWN_CPU_SHARE_MAX};
+pub use client::{Client, LATE_SHARE_MAX, LONG_TURNS_SHARE_MAX, OWN_CPU_SHARE_MAX, OwnTurns};
 pub use cost::Cost;
 pub use environment::{Environment, Options, options};
 pub use figures::{Curve, Figure, Figures};

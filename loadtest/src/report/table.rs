@@ -166,6 +166,11 @@ fn server(f: &mut impl Write, cost: &Cost) -> fmt::Result {
         cost.voluntary_switches_per_delivery, cost.involuntary_switches_per_delivery
     );
     row(f, "server waits", &waits)?;
+    let calls = match (cost.syscalls_per_delivery, &cost.syscalls_missing) {
+        (Some(n), _) => format!("{n:.4} per delivery (in the warm-up)"),
+        (None, why) => format!("not available: {}", why.as_deref().unwrap_or("not counted")),
+    };
+    row(f, "system calls", &calls)?;
     let seconds = |us: Option<f64>| match us {
         Some(us) => format!("{:.2} s", us / 1e6),
         None => "not available".to_owned(),
@@ -197,6 +202,14 @@ fn client(f: &mut impl Write, c: &Client) -> fmt::Result {
             c.late_share * 100.0,
             count(c.sends),
             microseconds(c.late_max_us)
+        );
+    }
+    if c.turns.turn_max_us > 0.0 {
+        let _ = write!(
+            text,
+            "; busy at a time for {} (p99), {} at most",
+            microseconds(c.turns.turn_p99_us),
+            microseconds(c.turns.turn_max_us)
         );
     }
     row(f, "client", &text)?;

@@ -36,7 +36,8 @@ impl Finished<'_> {
             lateness.add(&senders.lateness);
         }
         let unsent = self.senders.iter().map(|s| s.unsent()).sum();
-        let client = Client::new(self.driven.own_cpu_share, &lateness, unsent);
+        let client =
+            Client::new(self.driven.own_cpu_share, &lateness, unsent).with_turns(self.driven.turns);
         Report {
             server: self.driven.server,
             latency: self.latency,

@@ -6,6 +6,7 @@
 //! | `machine` | soft interrupts, which are charged to nobody in particular |
 //! | `cores` | who runs where |
 //! | `spawn` | starting and ending the server |
+//! | `syscalls` | its system calls |
 //! | `own` | this process |
 
 pub mod cores;
@@ -13,6 +14,7 @@ mod machine;
 mod own;
 mod process;
 pub mod spawn;
+mod syscalls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use process::Stat;
 use spawn::{Launch, Spawned};
 
 pub use own::{own_cpu_ns, raise_descriptors, raise_descriptors_to};
+pub use syscalls::Syscalls;
 
 /// Which processes are the server.
 #[derive(Debug, Clone, Default, Args)]

@@ -24,6 +24,8 @@ use super::process::{self, Stat};
 const WORDS_BYTES_MAX: usize = 4096;
 /// How long it may take to end after SIGTERM; then it is killed.
 const ENDING: Duration = Duration::from_secs(3);
+/// A server may listen a moment before it is all there; its memory is looked at after this.
+const SETTLE: Duration = Duration::from_millis(200);
 /// How often we look whether it listens, or has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -69,6 +71,7 @@ impl Launch<'_> {
         let child = self.start_pinned()?;
         let mut spawned = Spawned::new(child);
         spawned.wait_until(self.patience, || self.listens())?;
+        std::thread::sleep(SETTLE);
         Ok(spawned)
     }
 
