@@ -35,6 +35,7 @@ fn main() {
             let (mut decoder, mut frame) = (Decoder::default(), masked(bytes));
             let limits = DecodeLimits {
                 message_bytes_max: 1 << 20,
+                compressed_bytes_max: None,
                 fragments_max: 1 << 16,
             };
             for _ in 0..turns {

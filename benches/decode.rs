@@ -14,6 +14,7 @@ use longwave::ws::{DecodeLimits, Decoder, Event, header, unmask, unmask_into_val
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const LIMITS: DecodeLimits = DecodeLimits {
     message_bytes_max: 1 << 20,
+    compressed_bytes_max: None,
     fragments_max: 1 << 10,
 };
 const FRAMES: usize = 100;
@@ -41,7 +42,7 @@ fn headers(c: &mut Criterion) {
     for size in [32, 1024] {
         let bytes = frame(&vec![b'x'; size]);
         group.bench_function(BenchmarkId::new("parse", size), |b| {
-            b.iter(|| header::parse(black_box(&bytes)));
+            b.iter(|| header::parse(black_box(&bytes), false));
         });
     }
 }

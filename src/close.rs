@@ -61,6 +61,8 @@ reasons! {
     BadClose, "bad_close", 1002, 400, "malformed close frame";
     /// Text or a close reason that is not UTF-8 (RFC 6455 8.1).
     BadUtf8, "bad_utf8", 1007, 400, "text is not UTF-8";
+    /// A compressed message that does not inflate, or was cut (RFC 7692 7.2.2).
+    BadDeflate, "bad_deflate", 1007, 400, "compressed message is malformed";
     /// More fragments than a message may have.
     TooManyFragments, "too_many_fragments", 1008, 400, "too many fragments in one message";
     /// A message over `message_bytes_max`.

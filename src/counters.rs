@@ -64,6 +64,14 @@ pub struct Counters {
     pub gaps: u64,
     /// Messages in them.
     pub skipped: u64,
+    /// Compressed messages taken in.
+    pub inflate_messages: u64,
+    /// Their bytes as they came.
+    pub inflate_bytes_before: u64,
+    /// Their bytes inflated.
+    pub inflate_bytes_after: u64,
+    /// Compressed messages refused because they would inflate to more than a message may have.
+    pub inflate_bombs: u64,
     /// Connections closed, by reason.
     pub closed: [u64; Reason::COUNT],
     /// Requests and messages refused, by reason.
@@ -93,6 +101,10 @@ impl Default for Counters {
             mailbox_full: 0,
             gaps: 0,
             skipped: 0,
+            inflate_messages: 0,
+            inflate_bytes_before: 0,
+            inflate_bytes_after: 0,
+            inflate_bombs: 0,
             closed: [0; Reason::COUNT],
             refused: [0; Reason::COUNT],
             turns: [0; TURN_BUCKETS_US.len() + 1],

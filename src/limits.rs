@@ -31,6 +31,14 @@ pub const TRAILER_LINES_MAX: u32 = 100;
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 /// Bytes of a publisher's media type, which is passed on; more: 400.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
+/// Larger messages are not compressed: one that long holds the loop for some 10 ms.
+pub const DEFLATE_BYTES_MAX: usize = 1024 * 1024;
+/// Of each buffer of the compressor and the inflater, so many bytes are kept from one turn to the next.
+pub const DEFLATE_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// How often a compressed message may end a stream and go on behind it; more: 1008.
+pub const FINAL_BLOCKS_MAX: usize = 1024;
+/// Bytes inflated for one connection in one turn; what is left of its input waits.
+pub const INFLATED_BYTES_PER_TURN: usize = bound(512 * 1024, 40 * 1024);
 /// The scratch buffer of a reactor, and so the most that one read takes.
 pub const SCRATCH_BYTES: usize = bound(256 * 1024, 32 * 1024);
 /// Bytes read from one connection in one turn; the rest waits in the reactor's own ready list.
@@ -133,6 +141,10 @@ pub struct Limits {
     pub close_timeout_ms: u64,
     /// From SIGTERM to exit.
     pub drain_ms: u64,
+    /// Messages of fewer bytes are not compressed.
+    pub deflate_bytes_min: usize,
+    /// How hard to compress: 1, fastest, to 9, smallest.
+    pub deflate_level: usize,
 }
 
 /// The default of `message_bytes_max`.
@@ -173,6 +185,8 @@ impl Default for Limits {
             ping_timeout_ms: 20_000,
             close_timeout_ms: 5_000,
             drain_ms: 10_000,
+            deflate_bytes_min: 256,
+            deflate_level: 2,
         }
     }
 }
@@ -211,6 +225,8 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("ping_timeout", 10, 86_400_000),
     ("close_timeout", 10, 3_600_000),
     ("drain", 0, 86_400_000),
+    ("deflate_bytes_min", 0, 1 << 30),
+    ("deflate_level", 1, 9),
 ];
 
 impl Limits {
@@ -249,6 +265,13 @@ impl Limits {
             ));
         }
         Ok(())
+    }
+
+    /// Bytes of a compressed message before it is inflated: what does not shrink may grow a little,
+    /// and each flush of the sender adds five bytes.
+    pub const fn compressed_bytes_max(&self) -> u64 {
+        let most = self.message_bytes_max as u64;
+        most + most / 8 + 1024
     }
 
     /// How many fragments one message may have: enough for fragments of 16 bytes, and 1024 more.

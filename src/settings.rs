@@ -27,6 +27,8 @@ pub struct Settings {
     pub channels: Vec<ChannelRule>,
     /// Names besides localhost that a request at an admin address may be for.
     pub admin_hosts: Vec<String>,
+    /// Decline permessage-deflate.
+    pub no_deflate: bool,
 }
 
 impl fmt::Debug for Settings {
@@ -42,6 +44,7 @@ impl fmt::Debug for Settings {
             .field("slow", &self.slow)
             .field("channels", &self.channels)
             .field("admin_hosts", &self.admin_hosts)
+            .field("no_deflate", &self.no_deflate)
             .finish()
     }
 }

@@ -62,6 +62,7 @@ const LISTENING: &str = "Listening";
 const ADMISSION: &str = "Who may come in";
 const BOUNDS: &str = "Bounds (sizes as plain bytes or 64KiB, 16MiB, 1GiB)";
 const TIMES: &str = "Times (as 250ms, 10s, 2m, 1h)";
+const COMPRESSION: &str = "Compression (permessage-deflate)";
 const LOGGING: &str = "Logging (to standard error)";
 
 /// A row for one field of `Limits`: sizes and counts are `usize`, times are `u64`.
@@ -77,12 +78,12 @@ macro_rules! bound {
         }
     };
     (Bytes $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
-        bound!(@ Bytes "SIZE" $field, $flag, $help $(, $default)?)
+        bound!(@ BOUNDS Bytes "SIZE" $field, $flag, $help $(, $default)?)
     };
     (Count $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
-        bound!(@ Count "N" $field, $flag, $help $(, $default)?)
+        bound!(@ BOUNDS Count "N" $field, $flag, $help $(, $default)?)
     };
-    (@ $unit:ident $value:literal $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
+    (@ $heading:ident $unit:ident $value:literal $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
         Opt {
             flag: $flag,
             kind: Kind::Bound {
@@ -90,7 +91,7 @@ macro_rules! bound {
                 get: |l| l.$field as u64,
                 set: |l, n| l.$field = usize::try_from(n).unwrap_or(usize::MAX),
             },
-            heading: BOUNDS,
+            heading: $heading,
             value: $value,
             help: $help,
             default: concat!("" $(, $default)?),
@@ -204,6 +205,16 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Millis close_timeout_ms, "close-timeout", "From our close frame to the end of the connection, at most"),
     bound!(Millis channel_linger_ms, "channel-linger", "A channel without subscribers or messages is forgotten after this"),
     bound!(Millis drain_ms, "drain", "From SIGTERM or SIGINT to exit, at most"),
+    Opt {
+        flag: "no-deflate",
+        kind: Kind::Switch { get: |c| c.settings.no_deflate, set: |c, on| c.settings.no_deflate = on },
+        heading: COMPRESSION,
+        value: "BOOL",
+        help: "Decline permessage-deflate: no WebSocket message is compressed",
+        default: "",
+    },
+    bound!(@ COMPRESSION Bytes "SIZE" deflate_bytes_min, "deflate-bytes-min", "Smaller messages go uncompressed to everybody"),
+    bound!(@ COMPRESSION Count "N" deflate_level, "deflate-level", "How hard to compress: 1 is fastest, 9 smallest"),
     Opt {
         flag: "log-format",
         kind: Kind::Text {

@@ -1,11 +1,12 @@
 //! A WebSocket peer: frames to messages (RFC 6455 5).
 //!
 //! A message that is whole in the input passes through untouched; any other is gathered, unmasked
-//! and checked for UTF-8 as it arrives, so that bad text fails before its end.
+//! and checked for UTF-8 as it arrives, so that bad text fails before its end. A compressed one is
+//! gathered as it is: whoever takes it inflates and checks it.
 
 use crate::buf::Gather;
 use crate::close::Reason;
-use crate::ws::{self, DecodeLimits, Decoder, Event, Kind, Utf8};
+use crate::ws::{self, DecodeLimits, Decoder, Deflate, Event, Kind, Utf8};
 
 /// What the peer did.
 #[derive(Debug)]
@@ -14,13 +15,22 @@ pub enum WsEvent<'a> {
     Whole {
         /// Text or binary.
         kind: Kind,
+        /// It has to be inflated.
+        compressed: bool,
         /// The masking key.
         key: [u8; 4],
         /// The masked bytes.
         payload: &'a [u8],
     },
-    /// The end of a gathered message; text is checked.
-    Gathered(Kind, Gather),
+    /// The end of a gathered message; text is checked, unless it is compressed.
+    Gathered {
+        /// Text or binary.
+        kind: Kind,
+        /// It has to be inflated.
+        compressed: bool,
+        /// The message.
+        gather: Gather,
+    },
     /// A part of a message was gathered; more is to come.
     Part,
     /// A ping, at most 125 bytes, to be answered with the same.
@@ -43,9 +53,24 @@ struct Collect {
 pub struct WsConn {
     decoder: Decoder,
     collect: Option<Box<Collect>>,
+    /// What was agreed upon about compression.
+    deflate: Option<Deflate>,
 }
 
 impl WsConn {
+    /// A connection that has just been opened.
+    pub fn new(deflate: Option<Deflate>) -> WsConn {
+        WsConn {
+            deflate,
+            ..WsConn::default()
+        }
+    }
+
+    /// What was agreed upon about compression.
+    pub fn deflate(&self) -> Option<Deflate> {
+        self.deflate
+    }
+
     /// Decodes one event from the front of `input`; see [`Decoder::decode`] for `hold`. `gather`:
     /// messages are wanted; when not, their parts are dropped as they come.
     #[inline]
@@ -59,16 +84,34 @@ impl WsConn {
         let (used, event) = self.decoder.decode(input, hold, limits)?;
         let event = match event {
             None => return Ok((used, None)),
-            Some(Event::Message { kind, key, payload }) => WsEvent::Whole { kind, key, payload },
+            Some(Event::Message {
+                kind,
+                compressed,
+                key,
+                payload,
+            }) => WsEvent::Whole {
+                kind,
+                compressed,
+                key,
+                payload,
+            },
             Some(Event::Part { .. }) if !gather => WsEvent::Part,
             Some(Event::Part {
                 kind,
+                compressed,
                 last,
                 key,
                 payload,
                 frame_left,
                 ..
-            }) => self.part(kind, last, key, payload, frame_left)?,
+            }) => {
+                let gather = self.part(kind, compressed, last, key, payload, frame_left)?;
+                gather.map_or(WsEvent::Part, |gather| WsEvent::Gathered {
+                    kind,
+                    compressed,
+                    gather,
+                })
+            }
             Some(Event::Ping(payload)) => WsEvent::Ping(payload),
             Some(Event::Pong(_)) => WsEvent::Pong,
             Some(Event::Close { code, .. }) => WsEvent::Close(code),
@@ -76,27 +119,29 @@ impl WsConn {
         Ok((used, Some(event)))
     }
 
+    /// Adds a part to the message under way; the message, if that was its last part.
     fn part(
         &mut self,
         kind: Kind,
+        compressed: bool,
         last: bool,
         key: [u8; 4],
         payload: &[u8],
         frame_left: u64,
-    ) -> Result<WsEvent<'static>, Reason> {
+    ) -> Result<Option<Gather>, Reason> {
         let collect = self.collect.get_or_insert_default();
         let unknown = !last && frame_left == 0;
         let expected = if unknown { u64::MAX } else { frame_left };
         let room = collect.gather.grow(payload.len(), expected);
         ws::unmask_into(room, payload, key);
-        if kind == Kind::Text {
+        if kind == Kind::Text && !compressed {
             collect.utf8.check(collect.gather.payload(), last)?;
         }
         if !last {
-            return Ok(WsEvent::Part);
+            return Ok(None);
         }
         let collect = self.collect.take().unwrap_or_default();
-        Ok(WsEvent::Gathered(kind, collect.gather))
+        Ok(Some(collect.gather))
     }
 
     /// Memory held by a message under way.

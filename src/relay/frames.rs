@@ -25,7 +25,8 @@ impl Relay {
                 return (at, true);
             };
             let open = peer.phase == Phase::Open;
-            let (used, event) = match conn.next(&mut data[at..], hold, open, &self.decode_limits) {
+            let limits = &self.decode_limits[usize::from(conn.deflate().is_some())];
+            let (used, event) = match conn.next(&mut data[at..], hold, open, limits) {
                 Ok(found) => found,
                 Err(reason) => {
                     self.violated(slot, reason, now);
@@ -56,12 +57,29 @@ impl Relay {
 
     fn act(&mut self, slot: u32, event: WsEvent<'_>, now: u64) -> Result<(), Reason> {
         match event {
-            WsEvent::Whole { kind, key, payload } => {
-                self.publish_ws(slot, kind, Body::Masked { payload, key }, now)
+            WsEvent::Whole {
+                kind,
+                compressed,
+                key,
+                payload,
+            } => {
+                let body = Body::Masked { payload, key };
+                if compressed {
+                    return self.publish_inflated(slot, kind, &body, now);
+                }
+                self.publish_ws(slot, kind, body, now)
             }
-            WsEvent::Gathered(kind, gather) => {
+            WsEvent::Gathered {
+                kind,
+                compressed,
+                gather,
+            } => {
                 mark("message_gathered");
-                self.publish_ws(slot, kind, Body::Gathered(gather), now)
+                let body = Body::Gathered(gather);
+                if compressed {
+                    return self.publish_inflated(slot, kind, &body, now);
+                }
+                self.publish_ws(slot, kind, body, now)
             }
             WsEvent::Ping(payload) => {
                 let pong = ws::header::opcode::PONG;
@@ -77,7 +95,7 @@ impl Relay {
         }
     }
 
-    fn publish_ws(
+    pub(super) fn publish_ws(
         &mut self,
         slot: u32,
         kind: Kind,

@@ -12,6 +12,7 @@ use crate::mark::mark;
 impl Relay {
     /// Begins to read a slot: puts the input it kept into `scratch` and tells how much that is.
     pub fn restore(&mut self, slot: u32, scratch: &mut [u8], now: u64) -> usize {
+        self.inflated_in_turn = 0;
         self.peer(slot).flags &= !READY;
         self.publish_held(slot, now);
         let Some(tail) = self.peer(slot).tail.take() else {
@@ -45,6 +46,10 @@ impl Relay {
         if peer.is(WAITING) {
             return false;
         }
+        if self.inflated_in_turn > 0 && self.inflated_enough(slot) {
+            return false;
+        }
+        let peer = &mut self.peers[slot as usize];
         if peer.out_len() > out_bytes_max {
             mark("reader_waits_for_output");
             peer.flags |= FULL_OUT;

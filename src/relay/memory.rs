@@ -7,9 +7,11 @@ use crate::conn::Conn;
 use crate::mark::mark;
 
 impl Relay {
-    /// Logs, gathered messages, private output, kept input and letters, by capacity.
+    /// Logs, gathered messages, private output, kept input, letters, and what inflating keeps, by
+    /// capacity.
     pub fn memory_bytes(&self) -> usize {
-        self.hub.log_bytes().0 + self.private_bytes + self.letter_bytes
+        let shared = self.inflater.memory();
+        self.hub.log_bytes().0 + self.private_bytes + self.letter_bytes + shared
     }
 
     /// Counts anew what a connection owns.

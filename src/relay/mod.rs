@@ -16,6 +16,7 @@ mod expire;
 mod flush;
 mod frames;
 mod inbox;
+mod inflate;
 mod input;
 mod memory;
 mod metrics;
@@ -37,7 +38,7 @@ use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX, REFUSALS_MAX};
 use crate::settings::Settings;
 use crate::timers::Timers;
 use crate::wire::{Role, Token};
-use crate::ws::DecodeLimits;
+use crate::ws::{DecodeLimits, Inflater};
 use peer::Peer;
 
 pub use closing::Reaped;
@@ -50,7 +51,11 @@ pub struct Relay {
     hub: Hub,
     timers: Timers,
     settings: Settings,
-    decode_limits: DecodeLimits,
+    /// Of connections without compression, and of those with it.
+    decode_limits: [DecodeLimits; 2],
+    inflater: Inflater,
+    /// Bytes inflated for the connection that is being read.
+    inflated_in_turn: usize,
     counters: Counters,
     /// Counts connections; never 0 for one of them.
     generation: u32,
@@ -105,16 +110,20 @@ impl Relay {
             linger_ms: limits.channel_linger_ms,
         };
         let hub = Hub::new(hub_limits, Policies::new(&settings));
-        let decode_limits = DecodeLimits {
+        let decode_limits = [None, Some(limits.compressed_bytes_max())];
+        let decode_limits = decode_limits.map(|compressed_bytes_max| DecodeLimits {
             message_bytes_max: limits.message_bytes_max as u64,
+            compressed_bytes_max,
             fragments_max: limits.fragments_max(),
-        };
+        });
         Relay {
             peers: Slab::new(),
             hub,
             timers: Timers::default(),
             settings,
             decode_limits,
+            inflater: Inflater::default(),
+            inflated_in_turn: 0,
             counters: Counters::default(),
             generation: 0,
             ready: Vec::new(),

@@ -8,6 +8,7 @@ use crate::conn::{Conn, Upload, WsConn};
 use crate::http::{self, Answer, BodyKind, Request};
 use crate::hub::{Form, check_content_type};
 use crate::ws;
+use crate::ws::handshake::Terms;
 
 /// The page to try it: one file, no outside resources.
 const PAGE: &[u8] = include_bytes!("../page/index.html");
@@ -212,9 +213,12 @@ impl Relay {
         if !ws::handshake::is_upgrade(request.headers) {
             return Err(Reason::UpgradeRequired);
         }
-        let subprotocols = &self.settings.subprotocols;
+        let terms = Terms {
+            subprotocols: &self.settings.subprotocols,
+            deflate: !self.settings.no_deflate,
+        };
         let mut accepted =
-            ws::handshake::check(request.method, request.minor, request.headers, subprotocols)?;
+            ws::handshake::check(request.method, request.minor, request.headers, terms)?;
         let echo = channel.is_none() || http::query_flag(request.query, "echo")?;
         if self.drain.is_some() {
             return Err(Reason::Drain);
@@ -232,7 +236,7 @@ impl Relay {
             // Nothing of the log goes out before the answer.
             self.hub.hold(place, peer.is(BLOCKED), now);
         }
-        peer.conn = Conn::Ws(WsConn::default());
+        peer.conn = Conn::Ws(WsConn::new(accepted.deflate));
         peer.hear(now);
         if echo {
             peer.flags |= ECHO;

@@ -23,6 +23,9 @@ pub const TAIL_MAX: usize = 130;
 pub struct DecodeLimits {
     /// Payload bytes of one message, over all its fragments; exactly so many pass.
     pub message_bytes_max: u64,
+    /// The same of a message that is compressed, before it is inflated; `None`: compression was not
+    /// agreed upon, and the bit that would announce it is a violation.
+    pub compressed_bytes_max: Option<u64>,
     /// Frames of one fragmented message, empty ones included; at least 1.
     pub fragments_max: u32,
 }
@@ -34,6 +37,8 @@ pub enum Event<'a> {
     Message {
         /// Text or binary.
         kind: Kind,
+        /// What is in `payload` is compressed.
+        compressed: bool,
         /// Its masking key, from `payload[0]` on.
         key: [u8; 4],
         /// Still masked.
@@ -43,6 +48,8 @@ pub enum Event<'a> {
     Part {
         /// Text or binary, the same in every part of a message.
         kind: Kind,
+        /// The message is compressed, the same in every part of it.
+        compressed: bool,
         /// A new message begins with this part.
         first: bool,
         /// The message is complete with this part.
@@ -82,6 +89,7 @@ const _: () = assert!(size_of::<Decoder>() == size_of::<usize>());
 #[derive(Debug)]
 struct Partial {
     kind: Kind,
+    compressed: bool,
     /// The frame under way is the message's last.
     fin: bool,
     /// The key of the frame under way, rotated to its next byte.
@@ -113,7 +121,13 @@ impl Decoder {
         {
             let end = at.end;
             let payload = &input[at];
-            return Ok((end, Some(Event::Message { kind, key, payload })));
+            let event = Event::Message {
+                kind,
+                compressed: false,
+                key,
+                payload,
+            };
+            return Ok((end, Some(event)));
         }
         self.decode_any(input, hold, limits)
     }
@@ -133,7 +147,7 @@ impl Decoder {
         if self.partial.as_ref().is_some_and(|p| p.frame_left > 0) {
             return Ok(self.part(false, 0, input));
         }
-        let Some(header) = header::parse(input)? else {
+        let Some(header) = header::parse(input, limits.compressed_bytes_max.is_some())? else {
             return Ok((0, None));
         };
         if header.is_control() {
@@ -159,11 +173,16 @@ impl Decoder {
         let first = self.partial.is_none();
         if whole && header.fin && first {
             let end = at + header.len as usize;
-            let (key, payload) = (header.key, &input[at..end]);
-            return Ok((end, Some(Event::Message { kind, key, payload })));
+            let event = Event::Message {
+                kind,
+                compressed: header.compressed,
+                key: header.key,
+                payload: &input[at..end],
+            };
+            return Ok((end, Some(event)));
         }
         self.partial
-            .get_or_insert_with(|| Box::new(Partial::new(kind)))
+            .get_or_insert_with(|| Box::new(Partial::new(kind, header.compressed)))
             .begin(header);
         Ok(self.part(first, at, input))
     }
@@ -177,7 +196,15 @@ impl Decoder {
             (Some(p), opcode::CONTINUATION) => (p.kind, p.declared, p.fragments),
             (Some(_), _) => return Err(Reason::Interleaved),
         };
-        if header.len > limits.message_bytes_max.saturating_sub(declared) {
+        let compressed = self
+            .partial
+            .as_ref()
+            .map_or(header.compressed, |p| p.compressed);
+        let most = match limits.compressed_bytes_max {
+            Some(most) if compressed => most,
+            _ => limits.message_bytes_max,
+        };
+        if header.len > most.saturating_sub(declared) {
             return Err(Reason::MessageTooBig);
         }
         let fragmented = !header.fin || fragments > 0;
@@ -197,7 +224,8 @@ impl Decoder {
         }
         let there = (input.len() - at) as u64;
         let n = p.frame_left.min(there) as usize;
-        let (kind, key, payload) = (p.kind, p.key, &input[at..at + n]);
+        let (kind, compressed) = (p.kind, p.compressed);
+        let (key, payload) = (p.key, &input[at..at + n]);
         p.advance(n);
         let frame_left = p.frame_left;
         let last = p.fin && frame_left == 0;
@@ -208,6 +236,7 @@ impl Decoder {
             at + n,
             Some(Event::Part {
                 kind,
+                compressed,
                 first,
                 last,
                 key,
@@ -219,9 +248,10 @@ impl Decoder {
 }
 
 impl Partial {
-    fn new(kind: Kind) -> Partial {
+    fn new(kind: Kind, compressed: bool) -> Partial {
         Partial {
             kind,
+            compressed,
             fin: false,
             key: [0; 4],
             fragments: 0,

@@ -4,8 +4,11 @@
 use crate::close::Reason;
 
 use super::decoder::{DecodeLimits, Decoder, Event, TAIL_MAX};
-use super::handshake;
+use super::deflate::{DeflateSettings, Deflater};
+use super::handshake::{self, Terms};
 use super::header::Kind;
+use super::inflate::Inflater;
+use super::list;
 use super::mask::unmask;
 
 /// What came out of a decoder, with parts put together and payloads unmasked.
@@ -13,6 +16,8 @@ use super::mask::unmask;
 pub enum Output {
     /// A complete data message.
     Message(Kind, Vec<u8>),
+    /// A complete data message, compressed.
+    Compressed(Kind, Vec<u8>),
     /// A ping.
     Ping(Vec<u8>),
     /// A pong.
@@ -29,8 +34,8 @@ pub struct Feed {
     frame_left: u64,
     /// What was complete.
     pub outputs: Vec<Output>,
-    /// The data message that is not complete yet.
-    pub open: Option<(Kind, Vec<u8>)>,
+    /// The data message that is not complete yet, and whether it is compressed.
+    pub open: Option<(Kind, bool, Vec<u8>)>,
     /// The violation that ended it.
     pub error: Option<Reason>,
 }
@@ -90,13 +95,19 @@ impl Feed {
 
     fn take(&mut self, event: Event<'_>, limits: &DecodeLimits) {
         match event {
-            Event::Message { kind, key, payload } => {
+            Event::Message {
+                kind,
+                compressed,
+                key,
+                payload,
+            } => {
                 assert!(self.open.is_none(), "a whole message inside another");
-                self.gather(kind, key, payload, limits);
+                self.gather((kind, compressed), key, payload, limits);
                 self.finish();
             }
             Event::Part {
                 kind,
+                compressed,
                 first,
                 last,
                 key,
@@ -111,7 +122,7 @@ impl Feed {
                     "an empty part only for an empty read"
                 );
                 self.frame_left = frame_left;
-                self.gather(kind, key, payload, limits);
+                self.gather((kind, compressed), key, payload, limits);
                 if last {
                     assert_eq!(frame_left, 0);
                     self.finish();
@@ -123,18 +134,35 @@ impl Feed {
         }
     }
 
-    fn gather(&mut self, kind: Kind, key: [u8; 4], payload: &[u8], limits: &DecodeLimits) {
-        let (open_kind, text) = self.open.get_or_insert((kind, Vec::new()));
-        assert_eq!(*open_kind, kind, "a message keeps its kind");
+    fn gather(
+        &mut self,
+        (kind, compressed): (Kind, bool),
+        key: [u8; 4],
+        payload: &[u8],
+        limits: &DecodeLimits,
+    ) {
+        let (open_kind, open_compressed, text) =
+            self.open.get_or_insert((kind, compressed, Vec::new()));
+        let same = (*open_kind, *open_compressed) == (kind, compressed);
+        assert!(same, "a message keeps its kind");
         let at = text.len();
         text.extend_from_slice(payload);
         unmask(&mut text[at..], key);
-        assert!(text.len() as u64 <= limits.message_bytes_max);
+        let most = match limits.compressed_bytes_max {
+            Some(most) if compressed => most,
+            None if compressed => panic!("compressed, although that was not agreed upon"),
+            _ => limits.message_bytes_max,
+        };
+        assert!(text.len() as u64 <= most);
     }
 
     fn finish(&mut self) {
-        if let Some((kind, text)) = self.open.take() {
-            self.outputs.push(Output::Message(kind, text));
+        if let Some((kind, compressed, text)) = self.open.take() {
+            let output = match compressed {
+                true => Output::Compressed(kind, text),
+                false => Output::Message(kind, text),
+            };
+            self.outputs.push(output);
         }
     }
 
@@ -163,6 +191,7 @@ pub fn fuzz_decoder(data: &[u8]) {
     let sizes: Vec<usize> = sizes.iter().map(|&n| usize::from(n)).collect();
     let limits = DecodeLimits {
         message_bytes_max: if flags & 1 == 0 { 64 } else { 1 << 20 },
+        compressed_bytes_max: (flags & 4 != 0).then_some(80),
         fragments_max: if flags & 2 == 0 { 4 } else { 1 << 10 },
     };
     let whole = Feed::run(stream, &[], false, &limits);
@@ -184,21 +213,25 @@ pub fn fuzz_handshake(data: &[u8]) {
         return;
     };
     for known in [&[][..], &["chat".to_owned(), "ws+meta.nchan".to_owned()]] {
-        let one = handshake::check(method, minor, request.headers, known);
+        let terms = Terms {
+            subprotocols: known,
+            deflate: known.is_empty(),
+        };
+        let one = handshake::check(method, minor, request.headers, terms);
         let spread = spread_lists(request.headers);
-        assert_eq!(one, handshake::check(method, minor, &spread, known));
+        assert_eq!(one, handshake::check(method, minor, &spread, terms));
         assert_eq!(
             handshake::is_upgrade(request.headers),
             handshake::is_upgrade(&spread)
         );
         if let Ok(accepted) = one {
             assert!(handshake::is_upgrade(request.headers));
-            assert_answer(&accepted, known);
+            assert_answer(&accepted, terms);
         }
     }
 }
 
-/// The same headers with every comma of a list made a new line of that header.
+/// The same headers with every comma of a list that is not quoted made a new line of that header.
 fn spread_lists<'a>(headers: &[httparse::Header<'a>]) -> Vec<httparse::Header<'a>> {
     let lists = [
         "upgrade",
@@ -209,7 +242,8 @@ fn spread_lists<'a>(headers: &[httparse::Header<'a>]) -> Vec<httparse::Header<'a
     let mut spread = Vec::new();
     for h in headers {
         let list = lists.iter().any(|l| l.eq_ignore_ascii_case(h.name));
-        let values = h.value.split(|&b| list && b == b',');
+        let separator = if list { b',' } else { b'\n' };
+        let values = list::split(h.value, separator);
         spread.extend(values.map(|value| httparse::Header {
             name: h.name,
             value,
@@ -218,8 +252,8 @@ fn spread_lists<'a>(headers: &[httparse::Header<'a>]) -> Vec<httparse::Header<'a
     spread
 }
 
-/// The 101 parses, and names the accept value and the subprotocol once each, and no extension.
-fn assert_answer(accepted: &handshake::Accepted<'_>, known: &[String]) {
+/// The 101 parses, and names the accept value, the subprotocol and the extension once each.
+fn assert_answer(accepted: &handshake::Accepted<'_>, terms: Terms<'_>) {
     let mut out = Vec::new();
     handshake::append_answer(&mut out, accepted);
     let mut headers = [httparse::EMPTY_HEADER; 8];
@@ -239,11 +273,52 @@ fn assert_answer(accepted: &handshake::Accepted<'_>, known: &[String]) {
     assert_eq!(named("sec-websocket-accept"), [&accepted.accept[..]]);
     assert_eq!(named("upgrade"), [b"websocket"]);
     assert_eq!(named("connection"), [b"Upgrade"]);
-    assert!(named("sec-websocket-extensions").is_empty());
+    let extensions = named("sec-websocket-extensions");
+    assert_eq!(extensions.len(), usize::from(accepted.deflate.is_some()));
+    assert!(terms.deflate || extensions.is_empty());
+    let both = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    assert!(extensions.iter().all(|value| value.starts_with(both)));
     let chosen: Vec<&[u8]> = accepted.subprotocol.iter().map(|s| s.as_bytes()).collect();
     assert_eq!(named("sec-websocket-protocol"), chosen);
+    let known = terms.subprotocols;
     let allowed = |s: &str| known.is_empty() || known.iter().any(|k| k == s);
     assert!(accepted.subprotocol.is_none_or(allowed));
+}
+
+/// Any bytes inflate to the limit and no further, and the same way each time; what was compressed
+/// inflates to what it was. `data`: bits of a window, a limit, then the bytes.
+pub fn fuzz_deflate(data: &[u8]) {
+    let [bits, most, bytes @ ..] = data else {
+        return;
+    };
+    let (bits, most) = (9 + bits % 7, usize::from(*most) * 16);
+    let mut inflater = Inflater::default();
+    let whole = inflater.inflate(bytes, 1 << 20).map(<[u8]>::to_vec);
+    match &whole {
+        Ok(text) => {
+            assert_eq!(inflater.inflate(bytes, text.len()), Ok(&text[..]));
+            if let Some(less) = text.len().checked_sub(1) {
+                assert_eq!(inflater.inflate(bytes, less), Err(Reason::MessageTooBig));
+            }
+        }
+        Err(_) => {
+            let least = inflater.inflate(bytes, most).map(<[u8]>::len);
+            assert!(least.is_err(), "a smaller limit lets nothing more through");
+        }
+    }
+    assert!(inflater.memory() <= bytes.len() + (1 << 20) + 1);
+    let level = 1 + u32::from(bits) % 3;
+    let mut deflater = Deflater::new(DeflateSettings {
+        bytes_min: most / 64,
+        level,
+    });
+    let first = deflater.deflate(bytes, bits).map(<[u8]>::to_vec);
+    if let Some(compressed) = &first {
+        assert!(compressed.len() < bytes.len());
+        assert_eq!(inflater.inflate(compressed, bytes.len()), Ok(bytes));
+    }
+    let again = deflater.deflate(bytes, bits).map(<[u8]>::to_vec);
+    assert_eq!(first, again, "nothing is kept from one message to the next");
 }
 
 #[cfg(test)]

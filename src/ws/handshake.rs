@@ -5,7 +5,8 @@
 //! - Lists may be spread over several lines and hold empty elements (RFC 9110 5.6.1); tokens of
 //!   `Upgrade` and `Connection` are compared without case, subprotocols byte for byte.
 //! - What must be there once (`Host`, version, key) is refused when it is there twice.
-//! - Extensions are declined by not being mentioned, whatever that header holds.
+//! - Extensions are declined by not being mentioned, whatever that header holds; one is known,
+//!   see [`extension`].
 //! - Checks answer in this order: method, HTTP version, that it is an upgrade, that it has no body
 //!   and one `Host`, WebSocket version, key, subprotocols.
 
@@ -15,6 +16,9 @@ use httparse::Header;
 use sha1::{Digest, Sha1};
 
 use crate::close::Reason;
+
+use super::extension::{self, Deflate};
+use super::list::{elements, token, trim};
 
 /// What the key is hashed with (RFC 6455 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -32,6 +36,18 @@ pub struct Accepted<'a> {
     pub subprotocol: Option<&'a str>,
     /// Whether [`META`] was offered, which is never chosen here: not every resource speaks it.
     pub meta: bool,
+    /// The extension agreed upon.
+    pub deflate: Option<Deflate>,
+}
+
+/// What may be agreed upon.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms<'s> {
+    /// Subprotocols that may be chosen, of which the first one in the client's order is; empty: the
+    /// first one that the client offers.
+    pub subprotocols: &'s [String],
+    /// Whether permessage-deflate may be.
+    pub deflate: bool,
 }
 
 /// The subprotocol in which a message carries its id and media type (of Nchan).
@@ -49,8 +65,7 @@ pub fn is_upgrade(headers: &[Header<'_>]) -> bool {
     })
 }
 
-/// Checks a handshake. `minor`: of HTTP/1.x. `subprotocols`: those that may be chosen, of which the
-/// first one in the client's order is; empty: the first one that the client offers.
+/// Checks a handshake. `minor`: of HTTP/1.x.
 ///
 /// # Errors
 /// [`Reason::BadMethod`], [`Reason::UpgradeRequired`] (HTTP/1.0 too), [`Reason::BadUpgrade`],
@@ -59,14 +74,14 @@ pub fn check<'a>(
     method: &str,
     minor: u8,
     headers: &[Header<'a>],
-    subprotocols: &[String],
+    terms: Terms<'_>,
 ) -> Result<Accepted<'a>, Reason> {
     if method != "GET" {
         return Err(Reason::BadMethod);
     }
     let mut seen = Seen::default();
     for header in headers {
-        seen.note(header, subprotocols);
+        seen.note(header, terms);
     }
     if minor != 1 || !seen.upgrade || !seen.connection {
         return Err(Reason::UpgradeRequired);
@@ -83,6 +98,7 @@ pub fn check<'a>(
         accept,
         subprotocol,
         meta: seen.meta,
+        deflate: seen.deflate,
     })
 }
 
@@ -95,6 +111,10 @@ pub fn append_answer(out: &mut Vec<u8>, accepted: &Accepted<'_>) {
     if let Some(subprotocol) = accepted.subprotocol {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(subprotocol.as_bytes());
+    }
+    if let Some(deflate) = accepted.deflate {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+        deflate.append_answer(out);
     }
     out.extend_from_slice(b"\r\n\r\n");
 }
@@ -127,6 +147,7 @@ struct Seen<'a> {
     body: bool,
     subprotocol: Result<Option<&'a str>, Reason>,
     meta: bool,
+    deflate: Option<Deflate>,
 }
 
 impl Default for Seen<'_> {
@@ -140,12 +161,13 @@ impl Default for Seen<'_> {
             body: false,
             subprotocol: Ok(None),
             meta: false,
+            deflate: None,
         }
     }
 }
 
 impl<'a> Seen<'a> {
-    fn note(&mut self, header: &Header<'a>, subprotocols: &[String]) {
+    fn note(&mut self, header: &Header<'a>, terms: Terms<'_>) {
         let is = |name| header.name.eq_ignore_ascii_case(name);
         let value = header.value;
         if is("host") {
@@ -159,7 +181,11 @@ impl<'a> Seen<'a> {
         } else if is("sec-websocket-version") {
             self.version.note(value);
         } else if is("sec-websocket-protocol") {
-            self.choose(value, subprotocols);
+            self.choose(value, terms.subprotocols);
+        } else if is("sec-websocket-extensions") {
+            if terms.deflate && self.deflate.is_none() {
+                self.deflate = extension::choose(value);
+            }
         } else if is("transfer-encoding") {
             self.body = true;
         } else if is("content-length") {
@@ -209,32 +235,6 @@ fn accept(key: Field<'_>) -> Result<[u8; ACCEPT_LEN], Reason> {
 /// Whether a list names `wanted`, in any case.
 fn lists(value: &[u8], wanted: &[u8]) -> bool {
     elements(value).any(|element| element.eq_ignore_ascii_case(wanted))
-}
-
-/// The elements of a list that are not empty, without the blanks around them.
-fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value
-        .split(|&b| b == b',')
-        .map(trim)
-        .filter(|element| !element.is_empty())
-}
-
-/// Without the blanks and tabs around it (RFC 9110 5.6.3).
-fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
-}
-
-/// A token (RFC 9110 5.6.2), which is ASCII.
-fn token(bytes: &[u8]) -> Option<&str> {
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
-    if bytes.iter().all(fits) {
-        std::str::from_utf8(bytes).ok()
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

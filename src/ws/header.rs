@@ -30,6 +30,9 @@ pub const HEADER_ROOM: usize = 10;
 /// Largest payload of a control frame (RFC 6455 5.5).
 pub const CONTROL_BYTES_MAX: usize = 125;
 
+/// The first reserved bit, on a message's first frame: it is compressed (RFC 7692 6).
+pub const COMPRESSED: u8 = 0x40;
+
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 
@@ -57,6 +60,8 @@ impl Kind {
 pub struct Header {
     /// The last frame of its message.
     pub fin: bool,
+    /// The message that begins with it is compressed.
+    pub compressed: bool,
     /// One of [`opcode`].
     pub opcode: u8,
     /// Payload bytes, below 2^63.
@@ -75,11 +80,12 @@ impl Header {
 }
 
 /// Parses the client's frame header at the front of `bytes`; `None`: not complete, and still fine.
-pub fn parse(bytes: &[u8]) -> Result<Option<Header>, Reason> {
+/// `deflate`: permessage-deflate was agreed upon.
+pub fn parse(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Reason> {
     let Some((&first, bytes)) = bytes.split_first() else {
         return Ok(None);
     };
-    check_first(first)?;
+    check_first(first, deflate)?;
     let Some((&second, bytes)) = bytes.split_first() else {
         return Ok(None);
     };
@@ -90,6 +96,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, Reason> {
     let key = bytes.get(key_at..).and_then(|rest| rest.first_chunk::<4>());
     Ok(key.map(|&key| Header {
         fin: first & FIN != 0,
+        compressed: first & COMPRESSED != 0,
         opcode: first & 0xF,
         len,
         key,
@@ -97,9 +104,12 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, Reason> {
     }))
 }
 
-/// Reserved bits, the opcode, and that a control frame is not fragmented.
-fn check_first(first: u8) -> Result<(), Reason> {
-    if first & 0x70 != 0 {
+/// Reserved bits, the opcode, and that a control frame is not fragmented. With `deflate` the frame
+/// that begins a data message may have the first of these bits (RFC 7692 6.1).
+fn check_first(first: u8, deflate: bool) -> Result<(), Reason> {
+    let may_be_compressed = deflate && matches!(first & 0xF, opcode::TEXT | opcode::BINARY);
+    let allowed = if may_be_compressed { COMPRESSED } else { 0 };
+    if first & 0x70 & !allowed != 0 {
         return Err(Reason::ReservedBits);
     }
     match first & 0xF {
@@ -159,7 +169,7 @@ pub const fn header_len(payload_len: usize) -> usize {
 }
 
 /// Writes the header of a whole message, or of a control frame, to the front of `out`: FIN set,
-/// unmasked, shortest length. Returns its length.
+/// unmasked, shortest length. `opcode` may have [`COMPRESSED`] added. Returns its length.
 #[inline]
 pub fn encode_header(out: &mut [u8; HEADER_ROOM], opcode: u8, len: usize) -> usize {
     out[0] = FIN | opcode;

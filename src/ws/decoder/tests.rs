@@ -7,6 +7,7 @@ use crate::ws::fuzz::{Feed, Output};
 
 const ROOMY: DecodeLimits = DecodeLimits {
     message_bytes_max: 1 << 20,
+    compressed_bytes_max: None,
     fragments_max: 1 << 10,
 };
 
@@ -14,7 +15,7 @@ const ROOMY: DecodeLimits = DecodeLimits {
 #[derive(Debug, Default, PartialEq)]
 struct Meaning {
     outputs: Vec<Output>,
-    open: Option<(Kind, Vec<u8>)>,
+    open: Option<(Kind, bool, Vec<u8>)>,
     error: Option<Reason>,
 }
 
@@ -23,7 +24,7 @@ fn naive(stream: &[u8], limits: &DecodeLimits) -> Meaning {
     let mut m = Meaning::default();
     let (mut at, mut frames, mut declared) = (0, 0, 0u64);
     loop {
-        let header = match header::parse(&stream[at..]) {
+        let header = match header::parse(&stream[at..], limits.compressed_bytes_max.is_some()) {
             Err(reason) => {
                 return Meaning {
                     error: Some(reason),
@@ -56,10 +57,13 @@ fn naive(stream: &[u8], limits: &DecodeLimits) -> Meaning {
             continue;
         }
         (frames, declared) = (frames + 1, declared.saturating_add(header.len));
+        let compressed = m.open.as_ref().map_or(header.compressed, |(_, c, _)| *c);
+        let most = limits.compressed_bytes_max.filter(|_| compressed);
+        let most = most.unwrap_or(limits.message_bytes_max);
         let error = match (&m.open, header.opcode) {
             (None, 0) => Some(Reason::NothingToContinue),
             (Some(_), 1 | 2) => Some(Reason::Interleaved),
-            _ if declared > limits.message_bytes_max => Some(Reason::MessageTooBig),
+            _ if declared > most => Some(Reason::MessageTooBig),
             _ if frames > limits.fragments_max => Some(Reason::TooManyFragments),
             _ => None,
         };
@@ -71,13 +75,18 @@ fn naive(stream: &[u8], limits: &DecodeLimits) -> Meaning {
         } else {
             Kind::Binary
         };
-        m.open.get_or_insert((kind, Vec::new())).1.extend(payload);
+        let open = m.open.get_or_insert((kind, compressed, Vec::new()));
+        open.2.extend(payload);
         if !whole {
             return m;
         }
         if header.fin {
-            let (kind, text) = m.open.take().unwrap();
-            m.outputs.push(Output::Message(kind, text));
+            let (kind, compressed, text) = m.open.take().unwrap();
+            m.outputs.push(if compressed {
+                Output::Compressed(kind, text)
+            } else {
+                Output::Message(kind, text)
+            });
             (frames, declared) = (0, 0);
         }
     }
@@ -207,6 +216,7 @@ fn a_held_message_comes_whole_and_one_not_held_in_parts() {
     let part = |first, last, key, payload, frame_left| {
         Some(Event::Part {
             kind: Kind::Text,
+            compressed: false,
             first,
             last,
             key,
@@ -243,6 +253,7 @@ fn parts_of_a_frame_under_way_come_even_when_held() {
 fn the_sum_of_a_message_meets_its_limit_exactly_and_no_more() {
     let limits = DecodeLimits {
         message_bytes_max: 5,
+        compressed_bytes_max: None,
         fragments_max: 9,
     };
     assert_eq!(outcome(&frame(0x82, &[0; 5]), &limits), (1, None));
@@ -273,6 +284,7 @@ fn a_length_near_2_to_the_63_does_not_wrap_the_sum() {
     assert_eq!(outcome(&stream, &ROOMY), (0, Some(Reason::MessageTooBig)));
     let any = DecodeLimits {
         message_bytes_max: u64::MAX,
+        compressed_bytes_max: None,
         fragments_max: 9,
     };
     let twice = [frame(0x02, b"abc"), stream[9..].to_vec()].concat();
@@ -287,6 +299,7 @@ fn a_length_near_2_to_the_63_does_not_wrap_the_sum() {
 fn fragments_are_counted_and_empty_ones_are_too() {
     let limits = DecodeLimits {
         message_bytes_max: 100,
+        compressed_bytes_max: None,
         fragments_max: 3,
     };
     let flood = |n| [frame(0x01, b""), frame(0x00, b"").repeat(n)].concat();
@@ -438,11 +451,15 @@ fn fragmented() -> impl Strategy<Value = Vec<u8>> {
 
 fn limits() -> impl Strategy<Value = DecodeLimits> {
     let bytes = prop_oneof![Just(1 << 20), 0u64..40];
+    let compressed = prop_oneof![Just(None), Just(Some(1 << 20)), (0u64..40).prop_map(Some)];
     let fragments = prop_oneof![Just(1 << 10), 1u32..5];
-    (bytes, fragments).prop_map(|(message_bytes_max, fragments_max)| DecodeLimits {
-        message_bytes_max,
-        fragments_max,
-    })
+    (bytes, compressed, fragments).prop_map(
+        |(message_bytes_max, compressed_bytes_max, fragments_max)| DecodeLimits {
+            message_bytes_max,
+            compressed_bytes_max,
+            fragments_max,
+        },
+    )
 }
 
 proptest! {

@@ -36,7 +36,11 @@ fn run<'a>(
         })
         .collect();
     let known: Vec<String> = known.iter().map(|s| s.to_string()).collect();
-    check(method, minor, &headers, &known)
+    let terms = Terms {
+        subprotocols: &known,
+        deflate: true,
+    };
+    check(method, minor, &headers, terms)
 }
 
 fn get(lines: &[(&str, &str)]) -> Result<(), Reason> {
@@ -244,9 +248,9 @@ fn an_offer_that_is_no_token_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn extensions_are_declined_whatever_they_are() {
+fn extensions_are_declined_by_not_being_mentioned() {
     for offer in [
-        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; x",
         "constructor, __proto__",
         ";;=\"",
         "",
@@ -259,6 +263,31 @@ fn extensions_are_declined_whatever_they_are() {
             "{offer}"
         );
     }
+}
+
+#[test]
+fn the_first_offer_over_all_lines_is_taken_unless_compression_is_off() {
+    let offers = [
+        "x-webkit-deflate-frame, permessage-deflate; unknown",
+        "permessage-deflate; server_max_window_bits=10",
+        "permessage-deflate",
+    ];
+    let lines = with("sec-websocket-extensions", &offers);
+    let mut out = Vec::new();
+    append_answer(&mut out, &run("GET", 1, &lines, &[]).unwrap());
+    let want = "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+                client_no_context_takeover; server_max_window_bits=10\r\n\r\n";
+    assert!(String::from_utf8(out).unwrap().ends_with(want));
+
+    let headers: Vec<_> = lines
+        .iter()
+        .map(|&(name, v)| Header {
+            name,
+            value: v.as_bytes(),
+        })
+        .collect();
+    let off = check("GET", 1, &headers, Terms::default()).unwrap();
+    assert_eq!(off.deflate, None);
 }
 
 #[test]

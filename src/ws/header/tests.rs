@@ -5,11 +5,12 @@ use proptest::prelude::*;
 use super::*;
 
 /// The header's rules as a list, on as much of it as is there; shares nothing with the parser.
-fn naive(bytes: &[u8]) -> Result<Option<Header>, Reason> {
+fn naive(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Reason> {
     let at = |i: usize| bytes.get(i).copied();
     let Some(b0) = at(0) else { return Ok(None) };
     let op = b0 % 16;
-    if b0 / 16 % 8 != 0 {
+    let compressed = deflate && b0 / 16 % 8 == 4 && (op == 1 || op == 2);
+    if b0 / 16 % 8 != 0 && !compressed {
         return Err(Reason::ReservedBits);
     }
     if ![0, 1, 2, 8, 9, 10].contains(&op) {
@@ -55,6 +56,7 @@ fn naive(bytes: &[u8]) -> Result<Option<Header>, Reason> {
     }
     Ok(Some(Header {
         fin: b0 >= 128,
+        compressed,
         opcode: op,
         len,
         key,
@@ -64,12 +66,14 @@ fn naive(bytes: &[u8]) -> Result<Option<Header>, Reason> {
 
 fn assert_like_naive(bytes: &[u8]) {
     for end in 0..=bytes.len() {
-        assert_eq!(
-            parse(&bytes[..end]),
-            naive(&bytes[..end]),
-            "{:02x?}",
-            &bytes[..end]
-        );
+        for deflate in [false, true] {
+            assert_eq!(
+                parse(&bytes[..end], deflate),
+                naive(&bytes[..end], deflate),
+                "{:02x?}",
+                &bytes[..end]
+            );
+        }
     }
 }
 
@@ -95,25 +99,25 @@ fn every_pair_of_first_bytes_is_judged_like_the_twin() {
 fn lengths_are_minimal_and_below_2_to_the_63() {
     let long = |len: u64| [&[0x82, 0xFF], &len.to_be_bytes()[..], &[0; 4]].concat();
     for len in [0, 1, 125, 126, 65535, 1 << 63, u64::MAX] {
-        assert_eq!(parse(&long(len)), Err(Reason::BadLength), "{len}");
+        assert_eq!(parse(&long(len), false), Err(Reason::BadLength), "{len}");
     }
     for len in [65536, 1 << 32, (1 << 63) - 1] {
-        assert_eq!(parse(&long(len)).unwrap().unwrap().len, len);
+        assert_eq!(parse(&long(len), false).unwrap().unwrap().len, len);
         assert_like_naive(&long(len));
     }
 }
 
 #[test]
 fn a_violation_does_not_wait_for_the_rest_of_the_header() {
-    assert_eq!(parse(&[0xC1]), Err(Reason::ReservedBits));
-    assert_eq!(parse(&[0x83]), Err(Reason::ReservedOpcode));
-    assert_eq!(parse(&[0x09]), Err(Reason::ControlFragmented));
-    assert_eq!(parse(&[0x89, 0xFE]), Err(Reason::ControlTooLong));
-    assert_eq!(parse(&[0x81, 0x05]), Err(Reason::Unmasked));
-    assert_eq!(parse(&[0x81, 0xFE, 0, 125]), Err(Reason::BadLength));
-    assert_eq!(parse(&[0x81, 0xFF, 0x80]), Err(Reason::BadLength));
+    assert_eq!(parse(&[0xC1], false), Err(Reason::ReservedBits));
+    assert_eq!(parse(&[0x83], false), Err(Reason::ReservedOpcode));
+    assert_eq!(parse(&[0x09], false), Err(Reason::ControlFragmented));
+    assert_eq!(parse(&[0x89, 0xFE], false), Err(Reason::ControlTooLong));
+    assert_eq!(parse(&[0x81, 0x05], false), Err(Reason::Unmasked));
+    assert_eq!(parse(&[0x81, 0xFE, 0, 125], false), Err(Reason::BadLength));
+    assert_eq!(parse(&[0x81, 0xFF, 0x80], false), Err(Reason::BadLength));
     assert_eq!(
-        parse(&[0x81, 0xFF, 0, 0, 0, 0, 0, 0]),
+        parse(&[0x81, 0xFF, 0, 0, 0, 0, 0, 0], false),
         Err(Reason::BadLength)
     );
 }

@@ -1,0 +1,120 @@
+//! Compressing, beside `flate2` used directly as a receiver would.
+
+use flate2::{Decompress, FlushDecompress};
+
+use super::*;
+
+const JSON: &[u8] = br#"{"channel":"prices","items":[{"id":1,"price":10.25,"side":"buy"},{"id":2,"price":10.50,"side":"sell"},{"id":3,"price":10.75,"side":"buy"}]}"#;
+
+fn deflater() -> Deflater {
+    Deflater::new(DeflateSettings {
+        bytes_min: 0,
+        level: 2,
+    })
+}
+
+/// What a receiver makes of it that has only this window.
+fn receiver(compressed: &[u8], bits: u8, len: usize) -> Vec<u8> {
+    let mut state = Decompress::new_with_window_bits(false, bits);
+    let mut out = Vec::with_capacity(len + 1);
+    for part in [compressed, &FLUSHED] {
+        state
+            .decompress_vec(part, &mut out, FlushDecompress::Sync)
+            .unwrap();
+    }
+    out
+}
+
+/// Bytes that do not shrink.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x2545_F491_4F6C_DD1Du64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+#[test]
+fn receivers_with_every_window_get_the_message() {
+    // Repeats at distances that only some of the windows reach.
+    let far: Vec<u8> = [256, 600, 2000, 9000, 17_000]
+        .iter()
+        .flat_map(|&n| [JSON, &noise(n), JSON].concat())
+        .map(|byte| byte & 0x3f)
+        .collect();
+    let mut deflater = deflater();
+    let mut lens = Vec::new();
+    for bits in 9..=15 {
+        for message in [JSON, &far, &JSON.repeat(500)] {
+            let compressed = deflater.deflate(message, bits).unwrap();
+            assert!(compressed.len() < message.len());
+            assert_eq!(receiver(compressed, bits, message.len()), message);
+        }
+        lens.push(deflater.deflate(&far, bits).unwrap().len());
+    }
+    assert!(lens[0] > lens[6], "a larger window finds more: {lens:?}");
+}
+
+#[test]
+fn nothing_is_kept_from_one_message_to_the_next() {
+    let mut deflater = deflater();
+    for bits in [9, 15] {
+        let first = deflater.deflate(JSON, bits).unwrap().to_vec();
+        for _ in 0..3 {
+            assert_eq!(deflater.deflate(JSON, bits), Some(&first[..]));
+        }
+    }
+    let fresh = self::deflater().deflate(JSON, 15).unwrap().to_vec();
+    assert_eq!(deflater.deflate(JSON, 15), Some(&fresh[..]));
+}
+
+#[test]
+fn what_does_not_shrink_goes_plain_and_is_counted() {
+    let mut deflater = deflater();
+    for message in [&b""[..], b"a", b"abc", &noise(100), &noise(20_000)] {
+        assert_eq!(deflater.deflate(message, 15), None, "{}", message.len());
+    }
+    assert_eq!(deflater.counts().in_vain, 5);
+    assert_eq!(deflater.counts().messages, 0);
+    let len = deflater.deflate(JSON, 15).unwrap().len();
+    let counts = deflater.counts();
+    assert_eq!((counts.messages, counts.in_vain), (1, 5));
+    assert_eq!(counts.bytes_before, JSON.len() as u64);
+    assert_eq!(counts.bytes_after, len as u64);
+}
+
+#[test]
+fn small_messages_are_not_tried() {
+    let settings = DeflateSettings {
+        bytes_min: JSON.len() + 1,
+        level: 2,
+    };
+    let mut deflater = Deflater::new(settings);
+    assert_eq!(deflater.deflate(JSON, 15), None);
+    assert!(deflater.deflate(&JSON.repeat(2), 15).is_some());
+    assert_eq!(deflater.counts().in_vain, 0);
+}
+
+#[test]
+fn large_messages_are_sampled_and_the_largest_go_plain() {
+    let mut deflater = deflater();
+    let mut message = vec![b'x'; 100_000];
+    assert!(deflater.deflate(&message, 15).is_some());
+    let middle = message.len() / 2;
+    message[middle..middle + SAMPLE_BYTES].copy_from_slice(&noise(SAMPLE_BYTES));
+    assert_eq!(deflater.deflate(&message, 15), None, "judged by its middle");
+    assert!(
+        deflater
+            .deflate(&vec![b'x'; DEFLATE_BYTES_MAX], 15)
+            .is_some()
+    );
+    assert_eq!(
+        deflater.deflate(&vec![b'x'; DEFLATE_BYTES_MAX + 1], 15),
+        None
+    );
+    deflater.trim();
+    assert!(deflater.memory() <= DEFLATE_KEPT_BYTES_MAX);
+}
