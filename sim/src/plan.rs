@@ -74,6 +74,7 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         close_timeout_ms: 4000,
         idle_timeout_ms: 3_600_000,
         drain_ms: 6000,
+        deflate_bytes_min: *rng.pick(&[0, 64, 300]),
         ..Limits::default()
     }
 }

@@ -7,6 +7,30 @@ use crate::world;
 /// Names asked for with `longwave::mark::planted`, and what is then wrong.
 pub const PLANTED: &[(&str, &str)] = &[
     (
+        "compressed_not_said",
+        "a compressed message is not marked as such",
+    ),
+    (
+        "plain_said_compressed",
+        "a message that did not shrink is marked as compressed",
+    ),
+    (
+        "window_kept",
+        "the compressor's window is kept from one message to the next",
+    ),
+    (
+        "flush_tail_left",
+        "a compressed message ends with what has to be left out",
+    ),
+    (
+        "bomb_passes",
+        "a compressed message may inflate to a byte more than a message may have",
+    ),
+    (
+        "inflated_text_unchecked",
+        "text that was compressed is not checked",
+    ),
+    (
         "bad_text_committed",
         "text that is not UTF-8 stays in the log",
     ),

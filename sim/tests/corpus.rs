@@ -29,6 +29,11 @@ fn frames() {
 }
 
 #[test]
+fn compressed_messages() {
+    each("ws_deflate", fuzz::fuzz_deflate);
+}
+
+#[test]
 fn handshakes() {
     each("ws_handshake", fuzz::fuzz_handshake);
 }

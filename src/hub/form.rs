@@ -7,7 +7,9 @@ use super::Id;
 use crate::buf::{Log, Pool};
 use crate::close::Reason;
 use crate::limits::CONTENT_TYPE_BYTES_MAX;
-use crate::ws::{self, Kind};
+use crate::mark::{mark, planted};
+use crate::ws::header::COMPRESSED;
+use crate::ws::{self, Deflater, Kind};
 
 /// The media type of a record that tells of a gap. No publisher may use it.
 pub const GAP_TYPE: &str = "application/vnd.longwave.gap+json";
@@ -61,16 +63,37 @@ pub(super) fn encode(
     origin: u64,
     log: &mut Log,
     pool: &mut Pool,
+    deflater: &mut Deflater,
 ) {
+    let (opcode, payload) = (content.kind.opcode(), content.payload);
     match form {
-        // A message may always go uncompressed (RFC 7692 6).
-        Form::Plain | Form::Deflated(_) => frame(&[], content, origin, log, pool),
+        Form::Plain => frame(opcode, &[], payload, origin, log, pool),
+        Form::Deflated(bits) => {
+            let (opcode, payload) = deflated(bits, content, deflater);
+            frame(opcode, &[], payload, origin, log, pool);
+            deflater.trim();
+        }
         Form::Meta => {
             let mut lines = [0; META_BYTES_MAX];
             let len = meta(content, &mut lines);
-            frame(&lines[..len], content, origin, log, pool);
+            frame(opcode, &lines[..len], payload, origin, log, pool);
             log.number(content.id.number, pool);
         }
+    }
+}
+
+/// First byte's lower part and payload of a frame for a window of so many bits: compressed, or as
+/// it is where that does not pay, which is always allowed (RFC 7692 6).
+fn deflated<'a>(bits: u8, content: Content<'a>, deflater: &'a mut Deflater) -> (u8, &'a [u8]) {
+    let opcode = content.kind.opcode();
+    match deflater.deflate(content.payload, bits) {
+        Some(compressed) if planted("compressed_not_said") => (opcode, compressed),
+        Some(compressed) => {
+            mark("message_deflated");
+            (opcode | COMPRESSED, compressed)
+        }
+        None if planted("plain_said_compressed") => (opcode | COMPRESSED, content.payload),
+        None => (opcode, content.payload),
     }
 }
 
@@ -95,16 +118,16 @@ pub(super) fn with_meta(content: Content<'_>) -> Vec<u8> {
     [&lines[..len], content.payload].concat()
 }
 
-/// Appends one frame whose payload is `head`, then that of the message.
-fn frame(head: &[u8], content: Content<'_>, origin: u64, log: &mut Log, pool: &mut Pool) {
+/// Appends one frame whose payload is `head`, then `payload`.
+fn frame(opcode: u8, head: &[u8], payload: &[u8], origin: u64, log: &mut Log, pool: &mut Pool) {
     let mut header = [0; ws::HEADER_ROOM];
-    let len = head.len() + content.payload.len();
-    let header_len = ws::encode_header(&mut header, content.kind.opcode(), len);
+    let len = head.len() + payload.len();
+    let header_len = ws::encode_header(&mut header, opcode, len);
     let room = log.reserve(header_len + len, pool);
     let (front, rest) = room.split_at_mut(header_len);
     front.copy_from_slice(&header[..header_len]);
     rest[..head.len()].copy_from_slice(head);
-    rest[head.len()..].copy_from_slice(content.payload);
+    rest[head.len()..].copy_from_slice(payload);
     log.commit(header_len + len, origin);
 }
 

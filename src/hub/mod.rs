@@ -28,6 +28,7 @@ use crate::buf::Pool;
 use crate::close::Reason;
 use crate::timers::Timers;
 use crate::wire::Token;
+use crate::ws::{DeflateCounts, DeflateSettings, Deflater};
 use channel::Channel;
 use stream::{Member, Stream};
 
@@ -60,6 +61,8 @@ pub struct HubLimits {
     pub unflushed_bytes_max: u64,
     /// See `Limits::channel_linger_ms`.
     pub linger_ms: u64,
+    /// What is compressed for members that agreed to it.
+    pub deflate: DeflateSettings,
 }
 
 /// See the top of the file.
@@ -71,6 +74,7 @@ pub struct Hub {
     pool: Pool,
     /// Where a payload is unmasked when no log holds it as it is.
     scratch: Vec<u8>,
+    deflater: Deflater,
     /// Streams with something to send.
     dirty: VecDeque<u32>,
     linger: VecDeque<linger::Entry>,
@@ -105,6 +109,7 @@ impl Hub {
             names: HashMap::new(),
             pool: Pool::default(),
             scratch: Vec::new(),
+            deflater: Deflater::new(limits.deflate),
             dirty: VecDeque::new(),
             linger: VecDeque::new(),
             looks: Timers::default(),
@@ -138,6 +143,16 @@ impl Hub {
     /// How many members all channels have together.
     pub fn members(&self) -> usize {
         self.streams.iter().map(|(_, s)| s.members.len()).sum()
+    }
+
+    /// The one compressor, for whoever answers a member alone.
+    pub fn deflater(&mut self) -> &mut Deflater {
+        &mut self.deflater
+    }
+
+    /// What was compressed.
+    pub fn deflate_counts(&self) -> DeflateCounts {
+        self.deflater.counts()
     }
 
     /// Bytes of all logs, by capacity, and bytes kept for reuse.

@@ -146,7 +146,14 @@ impl Hub {
                     content_type: message.content_type,
                     payload: message.body.bytes(),
                 };
-                encode(s.form, content, origin, &mut s.log, &mut self.pool);
+                encode(
+                    s.form,
+                    content,
+                    origin,
+                    &mut s.log,
+                    &mut self.pool,
+                    &mut self.deflater,
+                );
                 self.committed(stream, begin, sender);
             }
         }

@@ -19,6 +19,11 @@ const LIMITS: HubLimits = HubLimits {
     channels_max: 4,
     unflushed_bytes_max: 8_000,
     linger_ms: 10,
+    // Uncompressed, a form for compression has the bytes of the plain one.
+    deflate: DeflateSettings {
+        bytes_min: usize::MAX,
+        level: 2,
+    },
 };
 
 /// A kernel whose buffers hold a little: a send takes what there is room for.
@@ -104,7 +109,6 @@ impl Bed {
         self.next_slot += 1;
         let place = self.hub.join(
             self.channel,
-            // Uncompressed, a form for compression has the bytes of the plain one.
             match slot % 4 {
                 3 => Form::Deflated(9),
                 2 => Form::Deflated(15),

@@ -6,6 +6,7 @@ use crate::close::Reason;
 use crate::conn::{Conn, WsEvent};
 use crate::hub::{Body, Message, Sender};
 use crate::mark::mark;
+use crate::ws::header::COMPRESSED;
 use crate::ws::{self, Kind};
 
 impl Relay {
@@ -125,7 +126,8 @@ impl Relay {
     /// Sends a message back to where it came from.
     fn echo(&mut self, slot: u32, kind: Kind, body: Body<'_>) -> Result<(), Reason> {
         let mut header = [0; ws::HEADER_ROOM];
-        let header_len = ws::encode_header(&mut header, kind.opcode(), body.len());
+        let len = body.len();
+        let header_len = ws::encode_header(&mut header, kind.opcode(), len);
         let header = &header[..header_len];
         let out = self.peer(slot).out.get_or_insert_default();
         match body {
@@ -157,8 +159,26 @@ impl Relay {
                 }
             }
         }
+        self.deflate_echo(slot, kind, header_len, len);
         self.queue(slot);
         Ok(())
+    }
+
+    /// Replaces the frame that ends the private output by a compressed one, if that was agreed upon
+    /// and pays.
+    fn deflate_echo(&mut self, slot: u32, kind: Kind, header_len: usize, len: usize) {
+        let peer = &mut self.peers[slot as usize];
+        let (Some(bits), Some(out)) = (peer.window_bits(), &mut peer.out) else {
+            return;
+        };
+        let deflater = self.hub.deflater();
+        let bytes = out.tail();
+        let at = bytes.len() - len;
+        if let Some(compressed) = deflater.deflate(&bytes[at..], bits) {
+            bytes.truncate(at - header_len);
+            ws::append_frame(bytes, kind.opcode() | COMPRESSED, compressed);
+            deflater.trim();
+        }
     }
 
     /// The peer broke the protocol: it is told which rule, and nothing more of it is read.

@@ -7,11 +7,9 @@ use crate::conn::Conn;
 use crate::mark::mark;
 
 impl Relay {
-    /// Logs, gathered messages, private output, kept input, letters, and what inflating keeps, by
-    /// capacity.
+    /// Logs, gathered messages, private output, kept input and letters, by capacity.
     pub fn memory_bytes(&self) -> usize {
-        let shared = self.inflater.memory();
-        self.hub.log_bytes().0 + self.private_bytes + self.letter_bytes + shared
+        self.hub.log_bytes().0 + self.private_bytes + self.letter_bytes
     }
 
     /// Counts anew what a connection owns.

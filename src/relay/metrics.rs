@@ -12,12 +12,14 @@ use crate::close::Reason;
 use crate::counters::{Counters, FANOUT_BUCKETS_US, SIZE_CLASSES, TURN_BUCKETS_US};
 use crate::hub::{LAG_BUCKETS_BYTES, LAG_BUCKETS_MS, Lags};
 use crate::limits::Limits;
+use crate::ws::DeflateCounts;
 
 /// What a scrape sees.
 #[derive(Debug)]
 struct Snapshot {
     counters: Counters,
     pauses: u64,
+    deflate: DeflateCounts,
     limits: Vec<(&'static str, u64)>,
     gauges: Vec<(&'static str, &'static str, u64)>,
     lags: Lags,
@@ -61,6 +63,7 @@ impl Relay {
         registry.register_collector(Box::new(Snapshot {
             counters: self.counters.clone(),
             pauses: self.hub.pauses(),
+            deflate: self.hub.deflate_counts(),
             limits: bounds(&self.settings.limits),
             gauges,
             lags: self.hub.lags(now),
@@ -78,7 +81,9 @@ impl Collector for Snapshot {
             let gauge = ConstGauge::new(value as i64);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        for (name, help, value) in totals(&self.counters, self.pauses) {
+        let compression = compression(&self.counters, self.deflate);
+        let totals = totals(&self.counters, self.pauses);
+        for (name, help, value) in totals.into_iter().chain(compression) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(
                 name,
@@ -138,6 +143,52 @@ fn bounds(l: &Limits) -> Vec<(&'static str, u64)> {
         ("mailbox_bytes_max", l.mailbox_bytes_max),
     ];
     bounds.map(|(name, value)| (name, value as u64)).to_vec()
+}
+
+/// What was compressed and inflated.
+fn compression(c: &Counters, d: DeflateCounts) -> [(&'static str, &'static str, u64); 8] {
+    [
+        (
+            "inflate_messages",
+            "Compressed messages that came",
+            c.inflate_messages,
+        ),
+        (
+            "inflate_bytes_before",
+            "Their bytes as they came",
+            c.inflate_bytes_before,
+        ),
+        (
+            "inflate_bytes_after",
+            "Their bytes inflated",
+            c.inflate_bytes_after,
+        ),
+        (
+            "inflate_bombs",
+            "Compressed messages refused for what they would inflate to",
+            c.inflate_bombs,
+        ),
+        (
+            "deflate_messages",
+            "Messages compressed, once for each window in use",
+            d.messages,
+        ),
+        (
+            "deflate_bytes_before",
+            "Their bytes as published",
+            d.bytes_before,
+        ),
+        (
+            "deflate_bytes_after",
+            "Their bytes compressed",
+            d.bytes_after,
+        ),
+        (
+            "deflate_in_vain",
+            "Messages that did not shrink and went plain",
+            d.in_vain,
+        ),
+    ]
 }
 
 fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 16] {

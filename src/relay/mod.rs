@@ -38,7 +38,7 @@ use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX, REFUSALS_MAX};
 use crate::settings::Settings;
 use crate::timers::Timers;
 use crate::wire::{Role, Token};
-use crate::ws::{DecodeLimits, Inflater};
+use crate::ws::{DecodeLimits, DeflateSettings, Inflater};
 use peer::Peer;
 
 pub use closing::Reaped;
@@ -108,6 +108,10 @@ impl Relay {
             channels_max: limits.channels_max,
             unflushed_bytes_max: limits.unflushed_bytes_max as u64,
             linger_ms: limits.channel_linger_ms,
+            deflate: DeflateSettings {
+                bytes_min: limits.deflate_bytes_min,
+                level: limits.deflate_level as u32,
+            },
         };
         let hub = Hub::new(hub_limits, Policies::new(&settings));
         let decode_limits = [None, Some(limits.compressed_bytes_max())];

@@ -10,6 +10,7 @@ use crate::conn::{Conn, HttpConn};
 use crate::hub::Place;
 use crate::timers::NEVER;
 use crate::wire::Token;
+use crate::ws::Deflate;
 
 /// How far a connection is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +117,14 @@ impl Peer {
     /// Whether it is an open WebSocket.
     pub fn is_open_ws(&self) -> bool {
         self.phase == Phase::Open && matches!(self.conn, Conn::Ws(_))
+    }
+
+    /// The window to compress with for it; `None`: what it gets goes plain.
+    pub fn window_bits(&self) -> Option<u8> {
+        match &self.conn {
+            Conn::Ws(conn) => conn.deflate().and_then(Deflate::window_bits),
+            Conn::Http(_) => None,
+        }
     }
 
     /// When something has to happen unless the peer does something before.

@@ -224,19 +224,25 @@ impl Relay {
             return Err(Reason::Drain);
         }
         let channel = channel.map(|name| self.hub.open(name, now)).transpose()?;
-        let mut form = Form::Plain;
-        if accepted.meta && channel.is_some() {
-            (accepted.subprotocol, form) = (Some(ws::handshake::META), Form::Meta);
+        let meta = accepted.meta && channel.is_some();
+        if meta {
+            accepted.subprotocol = Some(ws::handshake::META);
         }
         self.note_forwarded(slot, request)?;
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
+        peer.conn = Conn::Ws(WsConn::new(accepted.deflate));
+        let form = match peer.window_bits() {
+            // Its messages may be compressed, and are not.
+            _ if meta => Form::Meta,
+            Some(bits) => Form::Deflated(bits),
+            None => Form::Plain,
+        };
         peer.place = channel.map(|channel| self.hub.join(channel, form, peer.token(slot)));
         if let Some(place) = peer.place {
             // Nothing of the log goes out before the answer.
             self.hub.hold(place, peer.is(BLOCKED), now);
         }
-        peer.conn = Conn::Ws(WsConn::new(accepted.deflate));
         peer.hear(now);
         if echo {
             peer.flags |= ECHO;

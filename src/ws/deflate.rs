@@ -11,6 +11,7 @@
 use flate2::{Compress, Compression, FlushCompress, Status};
 
 use crate::limits::{DEFLATE_BYTES_MAX, DEFLATE_KEPT_BYTES_MAX};
+use crate::mark::planted;
 
 /// What a flush ends with, and a message leaves out (RFC 7692 7.2.1).
 const FLUSHED: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -113,19 +114,24 @@ impl Deflater {
 
 /// Compresses `payload` into `output`; false: it did not become smaller.
 fn run(state: &mut Compress, payload: &[u8], output: &mut Vec<u8>) -> bool {
-    state.reset();
+    if !planted("window_kept") {
+        state.reset();
+    }
+    let before = state.total_in();
     output.clear();
     // Whatever does not fit is too long; a flush that just fits is not known to be complete.
     output.reserve(payload.len() + FLUSHED.len());
     let status = state.compress_vec(payload, output, FlushCompress::Sync);
     let complete = matches!(status, Ok(Status::Ok))
-        && state.total_in() == payload.len() as u64
+        && state.total_in() - before == payload.len() as u64
         && output.len() < output.capacity();
     let smaller = output.len() < payload.len() + FLUSHED.len();
     if !complete || !smaller || !output.ends_with(&FLUSHED) {
         return false;
     }
-    output.truncate(output.len() - FLUSHED.len());
+    if !planted("flush_tail_left") {
+        output.truncate(output.len() - FLUSHED.len());
+    }
     true
 }
 

@@ -48,6 +48,8 @@ fn append_len(out: &mut Vec<u8>, mask: u8, len: usize) {
 pub struct Frame<'a> {
     /// The last of its message.
     pub fin: bool,
+    /// It begins a compressed message.
+    pub compressed: bool,
     /// What it is.
     pub opcode: u8,
     /// What it carries.
@@ -55,11 +57,13 @@ pub struct Frame<'a> {
 }
 
 /// Takes one frame off the front: its length on the wire and itself; `None`: not whole yet.
-pub fn read(buf: &[u8]) -> Result<Option<(usize, Frame<'_>)>, String> {
+/// `deflate`: messages may be compressed.
+pub fn read(buf: &[u8], deflate: bool) -> Result<Option<(usize, Frame<'_>)>, String> {
     let [first, second, rest @ ..] = buf else {
         return Ok(None);
     };
-    if first & 0x70 != 0 {
+    let compressed = deflate && first & 0x70 == 0x40 && matches!(first & 15, TEXT | BINARY);
+    if first & 0x70 != 0 && !compressed {
         return Err(format!("frame with RSV bits: {first:#04x} {second:#04x}"));
     }
     if second & 0x80 != 0 {
@@ -98,6 +102,7 @@ pub fn read(buf: &[u8]) -> Result<Option<(usize, Frame<'_>)>, String> {
             2 + wide + len,
             Frame {
                 fin,
+                compressed,
                 opcode,
                 payload: &body[..len],
             },
@@ -132,10 +137,13 @@ mod tests {
         assert_eq!(unmask(&out), b"Hello");
         let frame = Frame {
             fin: true,
+            compressed: false,
             opcode: TEXT,
             payload: b"Hello",
         };
-        assert_eq!(read(b"\x81\x05Hello\x8a"), Ok(Some((7, frame))));
+        assert_eq!(read(b"\x81\x05Hello\x8a", false), Ok(Some((7, frame))));
+        let compressed = read(b"\xc1\x05Hello\x8a", true).unwrap().unwrap().1;
+        assert!(compressed.compressed && compressed.payload == b"Hello");
     }
 
     #[test]
@@ -144,10 +152,10 @@ mod tests {
             let payload = vec![7u8; len];
             let mut wire = Vec::new();
             append_unmasked(&mut wire, 0x82, &payload);
-            let (n, frame) = read(&wire).unwrap().unwrap();
+            let (n, frame) = read(&wire, true).unwrap().unwrap();
             assert_eq!((n, frame.payload), (wire.len(), &payload[..]));
             for cut in [0, 1, 2, 3, 9, wire.len() - 1] {
-                assert_eq!(read(&wire[..cut.min(wire.len() - 1)]), Ok(None));
+                assert_eq!(read(&wire[..cut.min(wire.len() - 1)], true), Ok(None));
             }
         }
     }
@@ -163,7 +171,10 @@ mod tests {
             b"\x81\x7e\x00\x7d",
             b"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff",
         ] {
-            assert!(read(wire).is_err(), "{wire:?}");
+            assert!(read(wire, false).is_err(), "{wire:?}");
+        }
+        for wire in [&b"\xe1\x00"[..], b"\xc0\x00", b"\xc9\x00", b"\xa1\x00"] {
+            assert!(read(wire, true).is_err(), "{wire:?}");
         }
     }
 }

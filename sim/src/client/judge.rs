@@ -1,6 +1,9 @@
 //! Whether what came from the server was right.
 
+use std::borrow::Cow;
+
 use super::answers::{self, Answer, KEYS};
+use super::deflate::inflate;
 use super::frames::{self, Frame};
 use super::{Asked, Client, Ended, Role, Rules};
 use crate::kernel::Kernel;
@@ -70,10 +73,14 @@ impl Client {
         match self.asked.pop_front() {
             None if short || late => Ok(()),
             None => Err(format!("{:?} to nothing asked", answer.lines[0])),
-            Some(Asked::Upgrade { key, protocol }) if answer.status == 101 => {
+            Some(Asked::Upgrade {
+                key,
+                protocol,
+                extensions,
+            }) if answer.status == 101 => {
                 self.joined = Some(ledger.tick());
                 self.upgraded = true;
-                upgrade_is_right(&answer, key, protocol)
+                upgrade_is_right(&answer, key, protocol, extensions)
             }
             Some(Asked::Post { id, .. }) if matches!(answer.status, 201 | 202) => {
                 ledger.settle(id, Fate::Accepted)
@@ -105,7 +112,7 @@ impl Client {
         ledger: &mut Ledger,
         rules: Rules,
     ) -> Result<Option<usize>, String> {
-        let Some((n, frame)) = frames::read(input)? else {
+        let Some((n, frame)) = frames::read(input, self.window_bits.is_some())? else {
             return Ok(None);
         };
         match frame {
@@ -126,12 +133,14 @@ impl Client {
             } => self.judge_close(payload, kernel, ledger, rules)?,
             Frame {
                 fin: true,
+                compressed,
                 opcode: opcode @ (frames::TEXT | frames::BINARY),
                 payload,
             } => {
+                let message = self.message(compressed, payload)?;
                 self.judge_message(
-                    digest(opcode == frames::TEXT, payload),
-                    payload.len(),
+                    digest(opcode == frames::TEXT, &message),
+                    message.len(),
                     ledger,
                 )?;
             }
@@ -143,6 +152,25 @@ impl Client {
             }
         }
         Ok(Some(n))
+    }
+
+    /// What a data frame carries, inflated if it is compressed, which has to have paid.
+    fn message<'a>(&self, compressed: bool, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+        let Some(bits) = self.window_bits.filter(|_| compressed) else {
+            return Ok(Cow::Borrowed(payload));
+        };
+        if bits == 8 {
+            return Err("compressed for a window that nobody can fill".into());
+        }
+        let message = inflate(payload)?;
+        if message.len() <= payload.len() {
+            return Err(format!(
+                "{} bytes compressed to {}",
+                message.len(),
+                payload.len()
+            ));
+        }
+        Ok(Cow::Owned(message))
     }
 
     fn answer_ping(&mut self, payload: &[u8]) {
@@ -299,7 +327,12 @@ impl Client {
     }
 }
 
-fn upgrade_is_right(answer: &Answer<'_>, key: usize, protocol: Option<&str>) -> Result<(), String> {
+fn upgrade_is_right(
+    answer: &Answer<'_>,
+    key: usize,
+    protocol: Option<&str>,
+    extensions: Option<&str>,
+) -> Result<(), String> {
     let has = |name: &str, value: &str| {
         answer
             .header(name)
@@ -316,10 +349,10 @@ fn upgrade_is_right(answer: &Answer<'_>, key: usize, protocol: Option<&str>) -> 
         return Err(format!("a 101 that upgrades nothing: {:?}", answer.lines));
     }
     if answer.header("sec-websocket-protocol") != protocol
-        || answer.header("sec-websocket-extensions").is_some()
+        || answer.header("sec-websocket-extensions") != extensions
     {
         return Err(format!(
-            "protocol or extension not asked for: {:?}",
+            "protocol or extension: {:?}, due {protocol:?} and {extensions:?}",
             answer.lines
         ));
     }

@@ -4,6 +4,7 @@
 //! judged in `judge`, against what was asked and what the [`Ledger`] knows.
 
 pub mod answers;
+pub mod deflate;
 pub mod frames;
 mod judge;
 mod outbox;
@@ -33,10 +34,11 @@ pub enum Role {
 /// An answer that is due.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    /// 101 for this key of [`answers::KEYS`], with this subprotocol.
+    /// 101 for this key of [`answers::KEYS`], with this subprotocol and these extensions.
     Upgrade {
         key: usize,
         protocol: Option<&'static str>,
+        extensions: Option<&'static str>,
     },
     /// 201 or 202, or one of these and then nobody gets the message.
     Post {
@@ -94,6 +96,8 @@ pub struct Client {
     input: Vec<u8>,
     /// After 101.
     pub upgraded: bool,
+    /// The bits of the server's window, if the offer to compress will be taken.
+    pub window_bits: Option<u8>,
     /// Answers due, oldest first.
     pub asked: VecDeque<Asked>,
     /// Digests of the messages it got.
@@ -138,6 +142,7 @@ impl Client {
             outbox: Outbox::new(pace),
             input: Vec::new(),
             upgraded: false,
+            window_bits: None,
             asked: VecDeque::new(),
             seen: Vec::new(),
             echoes: VecDeque::new(),

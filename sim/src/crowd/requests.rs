@@ -3,6 +3,7 @@
 use super::content::{content, size};
 use super::{CHANNELS, Crowd};
 use crate::client::answers::{KEYS, append_chunked};
+use crate::client::deflate::OFFERS;
 use crate::client::{Asked, Milestone, Role};
 use crate::rng::{Rng, digest};
 
@@ -38,8 +39,12 @@ impl Crowd {
                 Some("chat.v2"),
             ),
         ]);
+        let (compression, extensions, bits) = match rng.chance(500) {
+            true => *rng.pick(OFFERS),
+            false => ("", None, 0),
+        };
         let head = format!(
-            "GET {target} HTTP/1.1\r\nHost: sim\r\n{}{}Sec-WebSocket-Key: {}\r\n{}{offer}\r\n",
+            "GET {target} HTTP/1.1\r\nHost: sim\r\n{}{}Sec-WebSocket-Key: {}\r\n{}{offer}{compression}\r\n",
             rng.pick(&[
                 "Upgrade: websocket\r\n",
                 "upgrade: WebSocket\r\n",
@@ -52,12 +57,17 @@ impl Crowd {
             KEYS[key].0,
             rng.pick(&[
                 "Sec-WebSocket-Version: 13\r\n",
-                "sec-websocket-version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
+                "sec-websocket-version: 13\r\n"
             ]),
         );
         client.outbox.push(head.as_bytes());
         client.outbox.milestone(Milestone::Upgrade);
-        client.asked.push_back(Asked::Upgrade { key, protocol });
+        client.window_bits = extensions.map(|_| bits);
+        client.asked.push_back(Asked::Upgrade {
+            key,
+            protocol,
+            extensions,
+        });
     }
 
     /// Client `at` publishes, one to four times in a row.

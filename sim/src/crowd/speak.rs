@@ -2,12 +2,15 @@
 
 use super::Crowd;
 use super::content::{content, size};
+use crate::client::deflate::compress;
 use crate::client::frames::{BINARY, CLOSE, CONTINUATION, PING, TEXT, append, append_unmasked};
 use crate::client::{Client, Milestone, Role};
 use crate::kernel::Kernel;
 use crate::rng::{Rng, digest};
 
 const FIN: u8 = 0x80;
+/// On the first frame of a message that is compressed.
+const COMPRESSED: u8 = 0x40;
 
 fn key(rng: &mut Rng) -> [u8; 4] {
     (rng.bits() as u32).to_le_bytes()
@@ -28,11 +31,18 @@ impl Crowd {
         let len = size(plan.message_bytes_max, rng);
         client.numbered += 1;
         let payload = content(client.id, client.numbered, len, text, rng);
-        let opcode = if text { TEXT } else { BINARY };
+        let mut opcode = if text { TEXT } else { BINARY };
+        let sent = match client.window_bits {
+            Some(_) if rng.chance(600) => {
+                opcode |= COMPRESSED;
+                compress(&payload, rng)
+            }
+            _ => payload.clone(),
+        };
         let mut out = Vec::with_capacity(payload.len() + 64);
         let (first, rest) = match rng.chance(250) {
-            true => cut(&payload, rng),
-            false => (&payload[..], None),
+            true => cut(&sent, rng),
+            false => (&sent[..], None),
         };
         match rest {
             None => append(&mut out, FIN | opcode, first, key(rng)),
@@ -77,9 +87,16 @@ impl Crowd {
 
     /// Client `at` breaks the protocol.
     pub(super) fn break_protocol(&mut self, at: usize, kernel: &mut Kernel) {
+        let (most, deflate) = (
+            self.plan.message_bytes_max,
+            self.clients[at].window_bits.is_some(),
+        );
         let kind = self.rng.below(16);
         let mut out = Vec::new();
-        let code = violation(kind, &mut out, self.plan.message_bytes_max, &mut self.rng);
+        let code = match deflate && (kind == 1 || self.rng.chance(500)) {
+            true => compressed_violation(kind, &mut out, most, &mut self.rng),
+            false => violation(kind, &mut out, most, &mut self.rng),
+        };
         if self.rng.chance(300) {
             append(&mut out, FIN | BINARY, b"and then some", key(&mut self.rng));
         }
@@ -152,6 +169,46 @@ fn violation(kind: u64, out: &mut Vec<u8>, most: usize, rng: &mut Rng) -> u16 {
             return 1007;
         }
         _ => return too_big(out, most, rng),
+    }
+    1002
+}
+
+/// Appends what only somebody can do wrong who may compress.
+fn compressed_violation(kind: u64, out: &mut Vec<u8>, most: usize, rng: &mut Rng) -> u16 {
+    let key = key(rng);
+    match kind % 8 {
+        0 => append(out, FIN | COMPRESSED | PING, b"no message", key),
+        1 => append(out, FIN | COMPRESSED | 0x20 | TEXT, b"rsv2", key),
+        2 => append(out, FIN | COMPRESSED | CONTINUATION, b"of what", key),
+        3 => {
+            append(out, COMPRESSED | TEXT, b"", key);
+            append(out, FIN | COMPRESSED | CONTINUATION, b"again", key);
+        }
+        4 => {
+            append(out, FIN | COMPRESSED | BINARY, b"no deflated data", key);
+            return 1007;
+        }
+        5 => {
+            // A stored block of 100 bytes, of which 20 are there.
+            let cut = [&[0, 100, 0, 155, 255][..], &[b'c'; 20]].concat();
+            append(out, FIN | COMPRESSED | TEXT, &cut, key);
+            return 1007;
+        }
+        6 => {
+            let text = [&vec![b'a'; size(most, rng).max(1) - 1][..], &[0xff]].concat();
+            append(out, FIN | COMPRESSED | TEXT, &compress(&text, rng), key);
+            return 1007;
+        }
+        _ => {
+            let len = most + *rng.pick(&[1, 1, 1000, 1_000_000]);
+            append(
+                out,
+                FIN | COMPRESSED | BINARY,
+                &compress(&vec![0; len], rng),
+                key,
+            );
+            return 1009;
+        }
     }
     1002
 }

@@ -58,8 +58,7 @@ fn naive(stream: &[u8], limits: &DecodeLimits) -> Meaning {
         }
         (frames, declared) = (frames + 1, declared.saturating_add(header.len));
         let compressed = m.open.as_ref().map_or(header.compressed, |(_, c, _)| *c);
-        let most = limits.compressed_bytes_max.filter(|_| compressed);
-        let most = most.unwrap_or(limits.message_bytes_max);
+        let most = naive_most(compressed, limits);
         let error = match (&m.open, header.opcode) {
             (None, 0) => Some(Reason::NothingToContinue),
             (Some(_), 1 | 2) => Some(Reason::Interleaved),
@@ -90,6 +89,11 @@ fn naive(stream: &[u8], limits: &DecodeLimits) -> Meaning {
             (frames, declared) = (0, 0);
         }
     }
+}
+
+fn naive_most(compressed: bool, limits: &DecodeLimits) -> u64 {
+    let most = limits.compressed_bytes_max.filter(|_| compressed);
+    most.unwrap_or(limits.message_bytes_max)
 }
 
 fn naive_control(opcode: u8, payload: &[u8]) -> Result<Output, Reason> {
