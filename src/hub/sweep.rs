@@ -169,12 +169,17 @@ impl Stream {
     ) {
         let stop = self.members.len().min(self.at.saturating_add(visits));
         let end = self.log.end();
-        let mut batch = Batch {
-            from: u64::MAX,
-            ..Batch::default()
-        };
+        let mut batch = Batch::NONE;
         for member in &mut self.members[self.at..stop] {
-            let progress = if !member.is_plain() {
+            let progress = if member.is_plain() && member.cursor == batch.whole_from {
+                let sent = wire.send(member.slot, batch.run);
+                if sent == Sent::All {
+                    member.cursor = end;
+                    batch.served += 1;
+                    continue;
+                }
+                taken(member, &self.log, sent, counters)
+            } else if !member.is_plain() {
                 if member.is_behind() {
                     self.slowest.note(member);
                     continue;
@@ -184,6 +189,7 @@ impl Stream {
                 continue;
             } else {
                 if member.cursor != batch.from {
+                    batch.count(counters);
                     batch = Batch::new(&self.log, member.cursor);
                 }
                 batch.send(member, &self.log, wire, counters)
@@ -195,14 +201,16 @@ impl Stream {
                 reports.push(Report::Stuck(member.slot, progress));
             }
         }
+        batch.count(counters);
         self.at = stop;
     }
 }
 
 /// What members at one cursor are sent, looked up once for all of them.
-#[derive(Default)]
 struct Batch<'a> {
     from: u64,
+    /// `from` where `run` is all that the log has from there; else no cursor.
+    whole_from: u64,
     bytes: usize,
     messages: u64,
     /// The bytes, where they are contiguous.
@@ -211,9 +219,22 @@ struct Batch<'a> {
     slices: Option<Slices<'a>>,
     /// Whether there is more in the log than this.
     more: bool,
+    /// Members that were given all of it without being counted yet.
+    served: u64,
 }
 
 impl<'a> Batch<'a> {
+    const NONE: Batch<'a> = Batch {
+        from: u64::MAX,
+        whole_from: u64::MAX,
+        bytes: 0,
+        messages: 0,
+        run: &[],
+        slices: None,
+        more: false,
+        served: 0,
+    };
+
     fn new(log: &'a Log, from: u64) -> Batch<'a> {
         let left = log.end() - from;
         let run = log.run_from(from).unwrap_or(&[]);
@@ -221,7 +242,7 @@ impl<'a> Batch<'a> {
             from,
             run,
             bytes: run.len(),
-            ..Batch::default()
+            ..Batch::NONE
         };
         if (run.len() as u64) < left || run.len() > SEND_BYTES_PER_TURN {
             batch.slices = log.slices(from, SEND_BYTES_PER_TURN);
@@ -229,7 +250,16 @@ impl<'a> Batch<'a> {
         }
         batch.more = (batch.bytes as u64) < left;
         batch.messages = log.messages_between(from, from + batch.bytes as u64);
+        if batch.bytes > 0 && batch.slices.is_none() && !batch.more {
+            batch.whole_from = from;
+        }
         batch
+    }
+
+    /// Counts whom it served.
+    fn count(&self, counters: &mut Counters) {
+        counters.deliveries += self.served * self.messages;
+        counters.bytes_out += self.served * self.bytes as u64;
     }
 
     #[inline]
