@@ -65,13 +65,16 @@ fn nines(part: f64) -> f64 {
     -(1.0 - part).log10()
 }
 
-/// From the fastest to the last percentile that this many messages can tell, then the maximum.
+/// From the fastest to the last percentile that so many messages can tell; from there on level at the maximum.
 fn curve_points(latency: &Latency, end: f64) -> Vec<(f64, Option<f64>)> {
     let last = (latency.count() as f64).log10().min(end);
     let steps = (0..=CURVE_POINTS).map(|i| last * f64::from(i) / f64::from(CURVE_POINTS));
     let points = steps.map(|at| (at, Some(latency.at_us(1.0 - 10f64.powf(-at)))));
-    let max = (end + MAX_APART, Some(latency.at_us(1.0)));
-    points.chain([max]).collect()
+    let max = Some(latency.at_us(1.0));
+    let from = if last < end { last } else { end + MAX_APART };
+    points
+        .chain([(from, max), (end + MAX_APART, max)])
+        .collect()
 }
 
 fn describe(entries: &[(String, &Summary)]) -> String {
