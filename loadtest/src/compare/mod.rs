@@ -237,9 +237,11 @@ impl Row {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.rows.iter().map(|r| short(&r.name).chars().count());
+        let wide = names.max().unwrap_or(0).max("figure".len());
         writeln!(
             f,
-            "{:<34}{:>11}{:>11}{:>8}{:>14}",
+            "{:<wide$}{:>11}{:>11}{:>8}{:>16}",
             "figure", "A", "B", "B ÷ A", "95 %"
         )?;
         for row in &self.rows {
@@ -247,11 +249,11 @@ impl fmt::Display for Comparison {
             let interval = row.interval.map_or(String::new(), |i| {
                 format!("{} to {}", times(i.low), times(i.high))
             });
-            let mut line = format!("{:<34}", short(&row.name));
+            let mut line = format!("{:<wide$}", short(&row.name));
             for value in [row.a, row.b] {
                 let _ = write!(line, "{:>11}", named(&row.name, value));
             }
-            let _ = write!(line, "{ratio:>8}{interval:>14} {}", row.word(self.rounds));
+            let _ = write!(line, "{ratio:>8}{interval:>16} {}", row.word(self.rounds));
             writeln!(f, "{}", line.trim_end())?;
         }
         writeln!(f)?;

@@ -48,7 +48,7 @@ fn a_difference_is_told_from_noise_over_rounds() {
         assert!(!names.contains(&absent), "{absent}");
     }
     let text = comparison.to_string();
-    let wide = text.lines().find(|l| l.chars().count() > 88);
+    let wide = text.lines().find(|l| l.chars().count() > 96);
     assert_eq!(wide, None, "{text}");
 }
 
