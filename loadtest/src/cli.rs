@@ -21,6 +21,7 @@ use crate::scenario::idle::Idle;
 use crate::scenario::inside::InsideOptions;
 use crate::scenario::mixed::Mixed;
 use crate::scenario::slow::Slow;
+use crate::scenario::soak::Soak;
 use crate::target::TargetOptions;
 use crate::versus::Versus;
 
@@ -55,6 +56,8 @@ pub enum Scenario {
     Flood(Flood),
     /// Several channels at once, out of a file, and what one notices of the others
     Mixed(Mixed),
+    /// The same load for a long time: a verdict each interval, and memory must not grow
+    Soak(Soak),
     /// Servers side by side: each is started, and all take turns under the same loads
     Versus(Versus),
     /// A bare server to compare with: reads a message, sends it to every other connection

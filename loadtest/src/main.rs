@@ -31,6 +31,7 @@ fn run() -> Result<u8, String> {
         Scenario::Churn(o) => place.finish(scenario::churn::run(&o)?, &o.common),
         Scenario::Flood(o) => place.finish(scenario::flood::run(&o)?, &o.common),
         Scenario::Mixed(o) => place.finish(scenario::mixed::run(&o)?, &o.common),
+        Scenario::Soak(o) => place.finish(scenario::soak::run(&o)?, &o.common),
         Scenario::Versus(o) => versus::run(&o),
         Scenario::Baseline(o) => baseline::run(&o).map(|()| 0),
         Scenario::Html(o) => html::run(&o).map(|()| 0),

@@ -137,10 +137,15 @@ pub fn fetch(url: &str) -> Result<String, String> {
         let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        write!(
-            socket,
-            "GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        )?;
+        // In one piece: `write!` on a socket sends each part by itself.
+        let request = format!(
+            "GET /{path} HTTP/1.0
+Host: {host}
+Connection: close
+
+"
+        );
+        socket.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         socket.take(PAGE_BYTES_MAX).read_to_end(&mut answer)?;
         Ok(answer)

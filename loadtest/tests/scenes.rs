@@ -347,3 +347,57 @@ fn connections_that_fail_are_counted_by_why() {
 }
 
 const WRONG_CONNECT: &str = "--grace 300ms --allow-saturated --late 60s";
+
+#[test]
+fn a_long_run_has_a_verdict_each_interval_and_notices_what_grows() {
+    let bare = Bare::start(&[]);
+    let (address, pid) = (&bare.address, bare.pid);
+    let words = "--joins 20 --stay 100ms --rate 100 --every 300ms --allow-saturated --late 60s \
+        --warmup 100ms --duration 1500ms";
+    let ran = run(&format!(
+        "soak --url ws://{address}/a --pid {pid} --subscribers 4 {words}"
+    ));
+    assert_eq!((ran.code, ran.faults()), (0, RIGHT), "{:#}", ran.report);
+    assert_eq!(
+        (figure(&ran, "intervals"), figure(&ran, "wrong_intervals")),
+        (5.0, 0.0)
+    );
+    // 1.6 s at 20 a second, each interval's first at its beginning.
+    assert_eq!(figure(&ran, "joins"), 8.0 + 4.0 * 6.0);
+    assert_eq!(ran.stderr.matches("ok ").count(), 5, "{}", ran.stderr);
+    assert!(figure(&ran, "descriptors_growth").abs() < 16.0);
+
+    // This process leaks while it serves.
+    let address = serve_harming(0, Fault::Drop, 70, false);
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let until = done.clone();
+    let leak = std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        while !until.load(std::sync::atomic::Ordering::Relaxed) && kept.len() < 400 {
+            let file = std::fs::File::open("/dev/null").unwrap();
+            kept.push((vec![1u8; 1 << 20], file));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    let pid = std::process::id();
+    let ran = run(&format!(
+        "soak --url ws://{address}/a --pid {pid} --subscribers 4 {WRONG} {} \
+         --growth-max 4 --descriptors-growth-max 4",
+        words.replace("--joins 20", "--joins 0")
+    ));
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    leak.join().unwrap();
+    assert_eq!(
+        (ran.code, ran.faults()),
+        (1, [1, 0, 0, 0, 0, 0]),
+        "{:#}",
+        ran.report
+    );
+    assert_eq!(figure(&ran, "wrong_intervals"), 1.0);
+    let broken = ran.report["verdict"]["broken"].to_string();
+    assert!(
+        broken.contains("memory grew") && broken.contains("descriptors grew"),
+        "{broken} {:#}",
+        ran.report
+    );
+}

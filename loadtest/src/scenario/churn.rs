@@ -101,11 +101,11 @@ pub fn run(options: &Churning) -> Result<Report, String> {
     all_leave(&mut stage, &mut crowd)?;
     crowd.recorder = recorder;
     let mut report = finish::report("churn", &stage, &mut crowd, driven);
-    let churn = crowd.churn.take().expect("it was put there");
+    let mut churn = crowd.churn.take().expect("it was put there");
     churn.tell(&mut report, &mut crowd, stage.reactor.ended());
     inside.end(&mut report.figures)?;
     stage.reactor.close();
-    match churn.failed {
+    match churn.failure() {
         Some(why) => Err(why),
         None => Ok(report),
     }
@@ -179,6 +179,25 @@ impl Churn {
             handshakes: Latency::default(),
             failed: None,
         }
+    }
+
+    /// The next span's, which goes on with what was counted in this one; nobody is left of it.
+    #[must_use]
+    pub fn again(self, next: Churn) -> Churn {
+        Churn {
+            ends_seen: self.ends_seen,
+            joins: self.joins,
+            vanished: self.vanished,
+            said_goodbye: self.said_goodbye,
+            unanswered: self.unanswered,
+            handshakes: self.handshakes,
+            ..next
+        }
+    }
+
+    /// Why no more could come, if that is so.
+    pub fn failure(&mut self) -> Option<String> {
+        self.failed.take()
     }
 
     /// Everyone decides to leave at once, and nobody comes any more.

@@ -72,9 +72,11 @@ pub(super) fn report(
     report
 }
 
-/// The client judged by these sends.
-pub(super) fn client(cpu_share: f64, lateness: &Lateness, unsent: u64) -> Client {
-    Client::new(cpu_share, lateness, unsent)
+/// The client judged anew, by the sends of all spans rather than of the last.
+pub(super) fn rejudge(report: &mut Report, lateness: &Lateness) {
+    let old = &report.client;
+    let client = Client::new(old.cpu_share, lateness, old.unsent);
+    report.client = client.with_turns(old.turns);
 }
 
 /// Every delivery, and the first, median and last of each message; by group where there are

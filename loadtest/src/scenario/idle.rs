@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::growth::slope;
 use crate::cli::{Common, duration};
 use crate::drive::{Clock, Load, Stage};
 use crate::latency::{Latency, Spread};
@@ -102,7 +103,12 @@ fn figures(
 ) -> Figures {
     let mut figures = Figures::default();
     if !points.is_empty() {
-        let slope = slope(points.get(1..).unwrap_or_default());
+        let rest = points.get(1..).unwrap_or_default();
+        let rest: Vec<(f64, f64)> = rest
+            .iter()
+            .map(|p| (p.connections as f64, p.rss_bytes as f64))
+            .collect();
+        let slope = slope(&rest);
         figures.add(
             "connection_bytes",
             slope,
@@ -156,17 +162,6 @@ fn open(
         look(stage, n)?;
     }
     Ok((points, connecting.as_secs_f64()))
-}
-
-/// The slope of the line with the least squares; `None` for fewer than two points.
-fn slope(points: &[Point]) -> Option<f64> {
-    let n = points.len() as f64;
-    let mean = |value: fn(&Point) -> u64| points.iter().map(|p| value(p) as f64).sum::<f64>() / n;
-    let (x, y) = (mean(|p| p.connections), mean(|p| p.rss_bytes));
-    let apart = |p: &Point| (p.connections as f64 - x, p.rss_bytes as f64 - y);
-    let square: f64 = points.iter().map(|p| apart(p).0.powi(2)).sum();
-    let product: f64 = points.iter().map(|p| apart(p).0 * apart(p).1).sum();
-    (square > 0.0).then(|| product / square)
 }
 
 /// One message from the last connection to all others.
@@ -236,24 +231,5 @@ impl Load for OneMessage {
 
     fn verdict(&self) -> Faults {
         self.ledger.verdict()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slope_of_a_line_and_of_nothing() {
-        let point = |connections, rss_bytes| Point {
-            connections,
-            rss_bytes,
-        };
-        let line: Vec<Point> = (1..=5)
-            .map(|i| point(i * 1000, 9_000_000 + i * 50_000))
-            .collect();
-        assert!((slope(&line).unwrap() - 50.0).abs() < 1e-9);
-        assert_eq!(slope(&line[..1]), None);
-        assert_eq!(slope(&[]), None);
     }
 }

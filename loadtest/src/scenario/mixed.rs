@@ -223,7 +223,7 @@ pub fn run(options: &Mixed) -> Result<Report, String> {
     fates.end(&slow, &mut stage.reactor, &mut crowd, options.gaps_allowed);
     let mut report = finish::report("mixed", &stage, &mut crowd, driven);
     if alone.is_some() {
-        report.client = finish::client(report.client.cpu_share, &lateness, report.client.unsent);
+        finish::rejudge(&mut report, &lateness);
     }
     if !fates.is_empty() {
         fates.tell(&mut report);

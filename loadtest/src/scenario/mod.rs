@@ -14,10 +14,12 @@ pub mod idle;
 pub mod inside;
 pub mod mixed;
 pub mod slow;
+pub mod soak;
 
 mod crowd;
 mod fates;
 mod finish;
 mod group;
+mod growth;
 mod pairs;
 mod senders;

@@ -254,11 +254,7 @@ impl Scene<'_> {
 
     fn report(mut self, driven: Driven) -> Report {
         let mut report = finish::report("slow", &self.stage, &mut self.crowd, driven);
-        report.client = finish::client(
-            report.client.cpu_share,
-            &self.lateness,
-            report.client.unsent,
-        );
+        finish::rejudge(&mut report, &self.lateness);
         self.fates.tell(&mut report);
         self.memory.tell(&mut report.figures, self.options.count());
         report.curves.append(&mut self.memory.curves);
