@@ -138,13 +138,7 @@ pub fn fetch(url: &str) -> Result<String, String> {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         // In one piece: `write!` on a socket sends each part by itself.
-        let request = format!(
-            "GET /{path} HTTP/1.0
-Host: {host}
-Connection: close
-
-"
-        );
+        let request = format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         socket.take(PAGE_BYTES_MAX).read_to_end(&mut answer)?;
