@@ -14,7 +14,7 @@
 //! | `scenario` | one file per scenario |
 //! | `versus` | servers side by side |
 //! | `baseline` | a bare server to compare with |
-//! | `cli`, `report`, `progress` | what goes in, what comes out |
+//! | `cli`, `help`, `report`, `progress` | what goes in, what comes out |
 //! | `html`, `compare`, `gate` | reports as one page, against each other, against a budget |
 
 pub mod baseline;
@@ -24,6 +24,7 @@ pub mod compare;
 pub mod dialect;
 pub mod drive;
 pub mod gate;
+pub mod help;
 pub mod html;
 pub mod latency;
 pub mod pace;

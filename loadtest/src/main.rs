@@ -1,11 +1,12 @@
 //! The binary: options in, report out, exit code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{Command, FromArgMatches};
 use longwave_loadtest::cli::{Cli, Common, Scenario};
 use longwave_loadtest::report::{self, Environment, Options, Report, write_out};
-use longwave_loadtest::{baseline, compare, gate, html, scenario, versus};
+use longwave_loadtest::{baseline, compare, gate, help, html, scenario, versus};
 
 /// The run could not be made.
 const FAILED: u8 = 2;
@@ -19,9 +20,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<u8, String> {
-    let matches = Cli::command().get_matches();
+    let command = help::command();
+    let matches = command.clone().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
-    let place = Place::new(&matches);
+    let place = Place::new(&command, &matches)?;
     match cli.scenario {
         Scenario::Fanout(o) => place.finish(scenario::fanout::run(&o)?, &o.common),
         Scenario::Echo(o) => place.finish(scenario::echo::run(&o)?, &o.common),
@@ -47,15 +49,21 @@ struct Place {
 }
 
 impl Place {
-    fn new(matches: &clap::ArgMatches) -> Place {
-        let command = Cli::command();
+    fn new(command: &Command, matches: &clap::ArgMatches) -> Result<Place, String> {
         let options = matches.subcommand().and_then(|(name, matches)| {
             Some(report::options(command.find_subcommand(name)?, matches))
         });
-        Place {
-            environment: Environment::gather(),
-            options: options.unwrap_or_default(),
+        let options = options.unwrap_or_default();
+        // A long run is not to end with a report that cannot be written.
+        for name in ["json", "html"] {
+            if let Some(path) = options.get(name).and_then(|v| v.as_str()) {
+                report::can_write(Path::new(path)).map_err(|why| format!("--{name}: {why}"))?;
+            }
         }
+        Ok(Place {
+            environment: Environment::gather(),
+            options,
+        })
     }
 
     fn finish(self, mut report: Report, common: &Common) -> Result<u8, String> {

@@ -189,6 +189,10 @@ fn what_makes_no_sense_is_refused_before_anything_is_sent() {
             "127.0.0.0/8",
         ),
         ("echo --url ws://127.0.0.1:1/ --size 5", "24 bytes"),
+        (
+            "echo --url ws://127.0.0.1:1/ --html /no/such/folder/a.html",
+            "--html: there is no folder",
+        ),
     ] {
         let ran = run(words);
         assert_eq!(ran.code, 2, "{words}");

@@ -158,24 +158,35 @@ impl Report {
     }
 }
 
-/// Writes a report where it is wanted: as a table, or as JSON instead when `json` is "-".
+/// Prints a report as a table, and writes it as JSON where that is wanted ("-": instead of the table).
 ///
 /// # Errors
-/// A sentence, when a file cannot be written.
+/// A sentence, when the file cannot be written.
 pub fn write_out(report: &Report, json: Option<&Path>) -> Result<(), String> {
-    match json {
-        Some(path) if path == Path::new("-") => {
-            print!("{}", to_json(report));
-            return Ok(());
-        }
-        Some(path) => {
-            let written = std::fs::write(path, to_json(report));
-            written.map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-        }
-        None => {}
+    if json == Some(Path::new("-")) {
+        print!("{}", to_json(report));
+        return Ok(());
     }
     print!("{report}");
-    Ok(())
+    let Some(path) = json else { return Ok(()) };
+    let written = std::fs::write(path, to_json(report));
+    written.map_err(|e| format!("cannot write {}: {e}", path.display()))
+}
+
+/// Whether there is a place for such a file, as far as one can tell without making it.
+///
+/// # Errors
+/// A sentence: why not.
+pub fn can_write(path: &Path) -> Result<(), String> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    match (path.is_dir(), folder.is_dir()) {
+        (true, _) => Err(format!("{} is a folder", path.display())),
+        (false, false) => Err(format!("there is no folder {}", folder.display())),
+        (false, true) => Ok(()),
+    }
 }
 
 #[cfg(test)]
