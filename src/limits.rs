@@ -15,6 +15,8 @@ const fn bound(serving: usize, simulated: usize) -> usize {
 
 /// Header lines in one request head; more: 431.
 pub const HEADERS_MAX: usize = 100;
+/// With `batch_us`: so many bytes of a channel wait no longer for more.
+pub const BATCH_BYTES: u64 = bound(64 * 1024, 2000) as u64;
 /// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
 pub const LEADING_LINES_MAX: usize = 4;
 /// A slot, the index of a connection, fits so many bits.
@@ -145,6 +147,8 @@ pub struct Limits {
     pub deflate_bytes_min: usize,
     /// How hard to compress: 1, fastest, to 9, smallest.
     pub deflate_level: usize,
+    /// Messages of a channel wait so many microseconds for more before they are sent; 0: not.
+    pub batch_us: u64,
 }
 
 /// The default of `message_bytes_max`.
@@ -187,6 +191,7 @@ impl Default for Limits {
             drain_ms: 10_000,
             deflate_bytes_min: 256,
             deflate_level: 2,
+            batch_us: 0,
         }
     }
 }
@@ -227,6 +232,7 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("drain", 0, 86_400_000),
     ("deflate_bytes_min", 0, 1 << 30),
     ("deflate_level", 1, 9),
+    ("batch", 0, 100_000),
 ];
 
 impl Limits {

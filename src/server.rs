@@ -139,16 +139,17 @@ impl<N: Net> Server<N> {
 
     /// Time that went by although nobody waited for it (SIGSTOP, a machine asleep): what was sent
     /// just before could not be answered in it.
-    fn note_stall(&mut self, timeout_ms: Option<u64>, begun_us: u64) {
-        let away_ms = begun_us.saturating_sub(self.ended_us) / 1000;
-        if timeout_ms.is_some_and(|ms| away_ms > ms.saturating_add(STALL_MS_LEAST)) {
+    fn note_stall(&mut self, timeout_us: Option<u64>, begun_us: u64) {
+        let away_us = begun_us.saturating_sub(self.ended_us);
+        if timeout_us.is_some_and(|us| away_us > us.saturating_add(STALL_MS_LEAST * 1000)) {
             mark("stalled");
             let now = self.net.now_ms();
             self.relay.stalled(now);
         }
     }
 
-    /// How long to wait for events: not at all while there is work that none will announce.
+    /// How long to wait for events, in microseconds: not at all while there is work that none will
+    /// announce.
     fn timeout(&mut self) -> Option<u64> {
         let accepts = self.accept_retry_ms.is_none() && self.backlog.contains(&true);
         if accepts || self.more_letters || self.relay.is_busy() {
@@ -160,7 +161,14 @@ impl<N: Net> Server<N> {
             .min();
         // The turn took time: what was due in it is due now.
         let now = self.net.now_ms();
-        due.map(|due| due.saturating_sub(now))
+        let due = due.map(|due| due.saturating_sub(now).saturating_mul(1000));
+        match self.relay.next_batch_us() {
+            None => due,
+            Some(batch) => {
+                let left = batch.saturating_sub(self.net.now_us());
+                Some(due.map_or(left, |due| due.min(left)))
+            }
+        }
     }
 
     fn note(&mut self) {

@@ -87,6 +87,31 @@ fn everyone_else_gets_each_message_once_and_as_it_was_sent() {
     relay.recovers();
 }
 
+/// A message that waits for more lets a reply to a later frame pass; it comes all the same. Without
+/// a batch it would always come before.
+#[test]
+fn a_batch_holds_messages_up_and_nothing_else() {
+    let relay = Relay::limits(|l| l.batch_us = 100_000);
+    let mut publisher = relay.ws("/channels/a");
+    let mut subscriber = relay.ws("/channels/a");
+    let mut pong_first = || {
+        publisher.send(support::TEXT, b"message");
+        publisher.send(support::PING, b"");
+        // Its answer: the message has been read.
+        assert_eq!(publisher.frame().unwrap().first, support::PONG);
+        subscriber.send(support::PING, b"");
+        let frames = [(); 2].map(|()| subscriber.frame().unwrap().first);
+        assert!(frames.contains(&support::TEXT) && frames.contains(&support::PONG));
+        frames[0] == support::PONG
+    };
+    // On a machine that is busy with something else a batch may be over meanwhile.
+    assert!((0..50).any(|_| pong_first()));
+    publisher.send(support::TEXT, b"alone");
+    assert_eq!(subscriber.message(), b"alone");
+    drop((publisher, subscriber));
+    relay.recovers();
+}
+
 #[test]
 fn all_subscribers_see_one_order_and_with_echo_the_sender_too() {
     let relay = Relay::plain();

@@ -3,6 +3,8 @@
 /// Names given to `longwave::mark::mark`, in order.
 pub const MARKS: &[&str] = &[
     "append_cancelled",
+    "batch_begun",
+    "batch_full",
     "channel_forgotten",
     "channel_forgotten_early",
     "close_timeout",

@@ -68,10 +68,10 @@ impl<O: Outside> SimNet<O> {
         }
     }
 
-    /// Lets the outside act once if it is due by `deadline`.
+    /// Lets the outside act once if it is due by `deadline`, in microseconds.
     fn step(&mut self, deadline: u64) -> bool {
         match self.outside.next_ms(&self.kernel) {
-            Some(at) if at <= deadline => {
+            Some(at) if at <= deadline / 1000 => {
                 self.kernel.advance_to_ms(at);
                 self.outside.act(&mut self.kernel);
                 self.calm_since_ms = self.kernel.now_ms();
@@ -81,10 +81,10 @@ impl<O: Outside> SimNet<O> {
         }
     }
 
-    /// Nothing happens up to `deadline`.
+    /// Nothing happens up to `deadline`, in microseconds.
     fn sleep(&mut self, deadline: u64) {
         if deadline != u64::MAX {
-            self.kernel.advance_to_ms(deadline);
+            self.kernel.advance_to_us(deadline);
         }
         // A server that found no descriptors has its own time to try again.
         let since = self
@@ -125,14 +125,15 @@ impl<O: Outside> Wire for SimNet<O> {
 }
 
 impl<O: Outside> Net for SimNet<O> {
-    fn wait(&mut self, events: &mut Vec<Event>, timeout_ms: Option<u64>) {
+    fn wait(&mut self, events: &mut Vec<Event>, timeout_us: Option<u64>) {
         self.waits += 1;
         let elapsed = self.kernel.rng.below(200);
         self.kernel.advance_us(elapsed);
-        let now = self.kernel.now_ms();
-        let deadline = timeout_ms
+        let now = self.kernel.now_us();
+        let until = self.until_ms.saturating_mul(1000);
+        let deadline = timeout_us
             .map_or(u64::MAX, |t| now.saturating_add(t))
-            .min(self.until_ms.max(now));
+            .min(until.max(now));
         loop {
             self.freeze();
             if self.kernel.has_events() && self.kernel.rng.chance(600) {

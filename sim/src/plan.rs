@@ -75,6 +75,7 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         idle_timeout_ms: 3_600_000,
         drain_ms: 6000,
         deflate_bytes_min: *rng.pick(&[0, 64, 300]),
+        batch_us: *rng.pick(&[0, 0, 300, 3000]),
         ..Limits::default()
     }
 }

@@ -46,6 +46,10 @@ pub const PLANTED: &[(&str, &str)] = &[
         "cut_one_too_far",
         "the log is cut a byte beyond the slowest cursor",
     ),
+    (
+        "batch_forgotten",
+        "messages that were gathered never go out",
+    ),
     ("double_close", "a connection is freed twice"),
     (
         "emfile_waits_for_edge",

@@ -67,6 +67,16 @@ const LOGGING: &str = "Logging (to standard error)";
 
 /// A row for one field of `Limits`: sizes and counts are `usize`, times are `u64`.
 macro_rules! bound {
+    (Micros $field:ident, $flag:literal, $help:literal) => {
+        Opt {
+            flag: $flag,
+            kind: Kind::Bound { unit: Unit::Micros, get: |l| l.$field, set: |l, n| l.$field = n },
+            heading: TIMES,
+            value: "MICROSECONDS",
+            help: $help,
+            default: "",
+        }
+    };
     (Millis $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
         Opt {
             flag: $flag,
@@ -204,6 +214,7 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Millis lag_timeout_ms, "lag-timeout", "A subscriber that takes no more, and left what it was offered for this long, lags", "0, no limit"),
     bound!(Millis close_timeout_ms, "close-timeout", "From our close frame to the end of the connection, at most"),
     bound!(Millis channel_linger_ms, "channel-linger", "A channel without subscribers or messages is forgotten after this"),
+    bound!(Micros batch_us, "batch", "Messages of a channel wait this long (as 250 or 250us) for more that go out with them; 0: not at all"),
     bound!(Millis drain_ms, "drain", "From SIGTERM or SIGINT to exit, at most"),
     Opt {
         flag: "no-deflate",

@@ -20,7 +20,8 @@ fn fields(limits: &Limits) -> Vec<(String, String)> {
 
 /// The option of a field: units are not part of an option's name, but for `bytes` before `max`.
 fn key_of_field(field: &str) -> String {
-    let plain = field.strip_suffix("_ms").or(field.strip_suffix("_bytes"));
+    let mut units = ["_ms", "_us", "_bytes"].iter();
+    let plain = units.find_map(|unit| field.strip_suffix(unit));
     plain.unwrap_or(field).to_owned()
 }
 

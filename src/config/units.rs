@@ -1,7 +1,8 @@
 //! Sizes, times and counts as people write them.
 //!
 //! Rules: a size is plain bytes or has a unit (`16MiB`, `64KiB`; `16MB` is 16,000,000); a time
-//! always has one (`250ms`, `10s`, `2m`, `1h`), only `0` may go without. No fractions, signs or
+//! always has one (`250ms`, `10s`, `2m`, `1h`), only `0` and microseconds (`250us`, `250`) may go
+//! without. No fractions, signs or
 //! spaces. What [`Unit::show`] writes, [`Unit::parse`] reads back as the same number.
 
 /// What a bound is measured in.
@@ -11,6 +12,8 @@ pub enum Unit {
     Bytes,
     /// Milliseconds.
     Millis,
+    /// Microseconds.
+    Micros,
     /// How many of something.
     Count,
 }
@@ -34,6 +37,9 @@ const SIZES_SHOWN: usize = 4;
 /// Each unit of a time with its milliseconds, the one to write first.
 const TIMES: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// Each unit of a short time with its microseconds, the one to write first.
+const SHORT_TIMES: &[(&str, u64)] = &[("ms", 1_000), ("us", 1)];
+
 impl Unit {
     /// Reads a number with its unit; an error says what the text is not.
     pub fn parse(self, text: &str) -> Result<u64, &'static str> {
@@ -50,7 +56,7 @@ impl Unit {
     /// How many bytes, milliseconds or pieces one of this unit is.
     fn scale(self, digits: &str, unit: &str) -> Result<u64, &'static str> {
         match (self, unit) {
-            (Unit::Bytes | Unit::Count, "") => Ok(1),
+            (Unit::Bytes | Unit::Count | Unit::Micros, "") => Ok(1),
             (Unit::Millis, "") if digits.bytes().all(|b| b == b'0') => Ok(1),
             (Unit::Millis, "") => Err("is a time without a unit"),
             (Unit::Bytes, _) => SIZES
@@ -59,6 +65,11 @@ impl Unit {
                 .map(|&(_, scale)| scale)
                 .ok_or(self.is_not()),
             (Unit::Millis, _) => TIMES
+                .iter()
+                .find(|(name, _)| *name == unit)
+                .map(|&(_, scale)| scale)
+                .ok_or(self.is_not()),
+            (Unit::Micros, _) => SHORT_TIMES
                 .iter()
                 .find(|(name, _)| *name == unit)
                 .map(|&(_, scale)| scale)
@@ -72,6 +83,7 @@ impl Unit {
         let units = match self {
             Unit::Bytes => &SIZES[..SIZES_SHOWN],
             Unit::Millis => TIMES,
+            Unit::Micros => SHORT_TIMES,
             Unit::Count => &[],
         };
         units
@@ -86,6 +98,7 @@ impl Unit {
         match self {
             Unit::Bytes => ", in bytes or such as 64KiB, 16MiB or 1GiB",
             Unit::Millis => ", such as 250ms, 10s, 2m or 1h",
+            Unit::Micros => ", in microseconds or such as 250us or 2ms",
             Unit::Count => "",
         }
     }
@@ -93,7 +106,7 @@ impl Unit {
     fn is_not(self) -> &'static str {
         match self {
             Unit::Bytes => "is not a size",
-            Unit::Millis => "is not a time",
+            Unit::Millis | Unit::Micros => "is not a time",
             Unit::Count => "is not a whole number",
         }
     }
@@ -122,6 +135,18 @@ mod tests {
         for (text, bytes) in cases {
             assert_eq!(Unit::Bytes.parse(text), Ok(bytes), "{text}");
         }
+    }
+
+    #[test]
+    fn short_times_are_read_and_shown() {
+        for (text, us) in [("0", 0), ("250", 250), ("250us", 250), ("2ms", 2_000)] {
+            assert_eq!(Unit::Micros.parse(text), Ok(us), "{text}");
+        }
+        for text in ["1s", "us", "-1", "1.5ms"] {
+            assert_eq!(Unit::Micros.parse(text), Err("is not a time"), "{text}");
+        }
+        let show = |us| Unit::Micros.show(us);
+        assert_eq!([0, 250, 2_000].map(show), ["0", "250us", "2ms"]);
     }
 
     #[test]
@@ -177,7 +202,7 @@ mod tests {
         #[test]
         fn what_is_shown_is_read_back(n: u64, shift in 0u32..50) {
             for number in [n, n >> shift, (n >> 50) << (shift % 14)] {
-                for unit in [Unit::Bytes, Unit::Millis, Unit::Count] {
+                for unit in [Unit::Bytes, Unit::Millis, Unit::Micros, Unit::Count] {
                     prop_assert_eq!(unit.parse(&unit.show(number)), Ok(number));
                 }
             }
@@ -195,7 +220,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,12}") {
-            for unit in [Unit::Bytes, Unit::Millis, Unit::Count] {
+            for unit in [Unit::Bytes, Unit::Millis, Unit::Micros, Unit::Count] {
                 if unit.parse(&text).is_ok() {
                     prop_assert!(text.as_bytes()[0].is_ascii_digit());
                 }

@@ -9,6 +9,7 @@
 //!   and releases it once it has caught up.
 //! - What the hub wants of a connection it puts into a list of [`Report`]s; it calls nobody.
 
+mod batch;
 mod channel;
 mod form;
 mod gap;
@@ -63,6 +64,8 @@ pub struct HubLimits {
     pub linger_ms: u64,
     /// What is compressed for members that agreed to it.
     pub deflate: DeflateSettings,
+    /// See `Limits::batch_us`.
+    pub batch_us: u64,
 }
 
 /// See the top of the file.
@@ -93,6 +96,8 @@ pub struct Hub {
     turn_us: u64,
     /// Passes that have ended and were not timed yet.
     offered: Vec<Offered>,
+    /// Streams whose messages wait for more, by when they go out, in microseconds.
+    gathering: VecDeque<(u64, u32)>,
     limits: HubLimits,
     policies: Policies,
 }
@@ -120,6 +125,7 @@ impl Hub {
             pauses: 0,
             turn_us: 0,
             offered: Vec::new(),
+            gathering: VecDeque::new(),
             limits,
             policies,
         }
@@ -334,6 +340,7 @@ impl Hub {
         let s = &mut self.streams[stream as usize];
         if !s.dirty {
             s.dirty = true;
+            s.gathers = false;
             self.dirty.push_back(stream);
         }
     }

@@ -90,6 +90,8 @@ pub(super) struct Stream {
     pub behind: u32,
     /// In the hub's list of streams with work.
     pub dirty: bool,
+    /// What is new waits for more (see `batch`), and nothing has let it be swept meanwhile.
+    pub gathers: bool,
     /// The next member to visit.
     pub at: usize,
     /// The log's end when the pass began.
@@ -168,6 +170,7 @@ impl Stream {
             members: Vec::new(),
             behind: 0,
             dirty: false,
+            gathers: false,
             at: 0,
             mark: 0,
             offered: 0,

@@ -199,7 +199,11 @@ impl Hub {
             self.pauses += u64::from(!c.paused);
             c.paused = true;
         }
-        self.mark_dirty(stream);
+        if self.limits.batch_us == 0 {
+            self.mark_dirty(stream);
+        } else {
+            self.gather(stream);
+        }
     }
 }
 

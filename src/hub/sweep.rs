@@ -44,11 +44,6 @@ pub struct Offered {
 }
 
 impl Hub {
-    /// A turn begins: what is read in it is as old as this.
-    pub fn turn_begins(&mut self, us: u64) {
-        self.turn_us = us;
-    }
-
     /// The passes that have ended since this list was last emptied.
     pub fn offered(&mut self) -> &mut Vec<Offered> {
         &mut self.offered

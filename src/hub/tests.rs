@@ -1,5 +1,6 @@
 //! The hub under random operations, against a twin that keeps every member's bytes apart.
 
+mod batch;
 mod forms;
 mod lag;
 mod timing;
@@ -24,6 +25,7 @@ const LIMITS: HubLimits = HubLimits {
         bytes_min: usize::MAX,
         level: 2,
     },
+    batch_us: 0,
 };
 
 /// A kernel whose buffers hold a little: a send takes what there is room for.

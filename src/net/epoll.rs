@@ -6,11 +6,18 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 
 use super::diag::Diag;
 use super::listen::{SocketOptions, listen, reset_on_close};
@@ -19,6 +26,7 @@ use crate::limits::EVENTS_PER_TURN;
 use crate::wire::{Sent, Wire};
 
 const WAKE: mio::Token = mio::Token(usize::MAX);
+const ALARM: mio::Token = mio::Token(usize::MAX - 1);
 /// Listeners have the numbers below; connections, with 24 bits of generation, never get there.
 const LISTENERS: usize = usize::MAX / 2 + 1;
 
@@ -38,6 +46,7 @@ pub struct Epoll {
     sockets: Vec<Option<Socket>>,
     waker: Arc<mio::Waker>,
     diag: Diag,
+    alarm: Alarm,
     begun: Instant,
 }
 
@@ -70,6 +79,7 @@ impl Epoll {
             sockets: Vec::new(),
             waker: Arc::new(waker),
             diag: Diag::default(),
+            alarm: Alarm::default(),
             begun: Instant::now(),
         })
     }
@@ -115,6 +125,40 @@ impl Epoll {
     }
 }
 
+/// Ends a wait to the microsecond, where epoll's own timeout knows milliseconds: a timer of the
+/// kernel (timerfd_create(2)), made when first needed.
+#[derive(Debug, Default)]
+struct Alarm {
+    timer: Option<OwnedFd>,
+}
+
+impl Alarm {
+    /// Goes off after `timeout`, and not any more when it was set to before. Where that fails, the
+    /// wait is as long as epoll makes it.
+    fn set(&mut self, timeout: Duration, registry: &mio::Registry) {
+        if self.timer.is_none() {
+            self.timer = new_timer(registry).ok();
+        }
+        let Some(timer) = &self.timer else { return };
+        let once = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec {
+                tv_sec: timeout.as_secs() as i64,
+                tv_nsec: timeout.subsec_nanos().into(),
+            },
+        };
+        // To set it anew also takes back that it went off: it is never read.
+        let _ = timerfd_settime(timer, TimerfdTimerFlags::empty(), &once);
+    }
+}
+
+fn new_timer(registry: &mio::Registry) -> io::Result<OwnedFd> {
+    let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+    let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+    SourceFd(&timer.as_raw_fd()).register(registry, ALARM, Interest::READABLE)?;
+    Ok(timer)
+}
+
 fn sent(result: io::Result<usize>, len: usize) -> Option<Sent> {
     match result {
         Ok(n) if n == len => Some(Sent::All),
@@ -156,17 +200,19 @@ impl Wire for Epoll {
 }
 
 impl Net for Epoll {
-    fn wait(&mut self, events: &mut Vec<Event>, timeout_ms: Option<u64>) {
-        match self
-            .poll
-            .poll(&mut self.events, timeout_ms.map(Duration::from_millis))
-        {
+    fn wait(&mut self, events: &mut Vec<Event>, timeout_us: Option<u64>) {
+        let timeout = timeout_us.map(Duration::from_micros);
+        if let Some(timeout) = timeout.filter(|t| t.subsec_micros() % 1000 != 0) {
+            self.alarm.set(timeout, self.poll.registry());
+        }
+        match self.poll.poll(&mut self.events, timeout) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::Interrupted => return,
             Err(e) => panic!("epoll_wait: {e}"),
         }
         let found = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        events.extend(found.iter().map(|event| self.note(event)));
+        let noted = found.iter().filter(|event| event.token() != ALARM);
+        events.extend(noted.map(|event| self.note(event)));
         self.events = found;
     }
 
@@ -281,4 +327,30 @@ impl Net for Epoll {
 fn is_exhausted(error: &io::Error) -> bool {
     // EMFILE, ENFILE, ENOBUFS, ENOMEM as Linux numbers them.
     matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shortest of many: what else the machine does can only make a wait longer.
+    #[test]
+    fn a_wait_is_over_within_a_millisecond_where_that_is_asked() -> io::Result<()> {
+        let options = SocketOptions {
+            send_buffer_bytes: 0,
+            user_timeout: Duration::from_secs(1),
+            keepalive: Duration::from_secs(1),
+        };
+        let mut net = Epoll::bind(&[], options).map_err(|(_, e)| e)?;
+        let mut events = Vec::new();
+        let mut shortest = u64::MAX;
+        for _ in 0..200 {
+            let begun = net.now_us();
+            net.wait(&mut events, Some(250));
+            shortest = shortest.min(net.now_us() - begun);
+        }
+        assert!((250..900).contains(&shortest), "{shortest}");
+        assert_eq!(events, []);
+        Ok(())
+    }
 }

@@ -70,13 +70,14 @@ pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// A network with connections in slots.
 pub trait Net: Wire {
-    /// Waits for events, at most `timeout_ms` (`None`: without end), and appends them.
-    fn wait(&mut self, events: &mut Vec<Event>, timeout_ms: Option<u64>);
+    /// Waits for events, at most `timeout_us` microseconds (`None`: without end), and appends them.
+    /// A wait of a whole number of milliseconds may be as exact as these are, and cheaper.
+    fn wait(&mut self, events: &mut Vec<Event>, timeout_us: Option<u64>);
 
     /// Monotonic milliseconds.
     fn now_ms(&mut self) -> u64;
 
-    /// Monotonic microseconds, for durations only.
+    /// Monotonic microseconds of the same clock.
     fn now_us(&mut self) -> u64;
 
     /// The system's time in nanoseconds since 1970, asked for once, when ids begin.

@@ -112,6 +112,7 @@ impl Relay {
                 bytes_min: limits.deflate_bytes_min,
                 level: limits.deflate_level as u32,
             },
+            batch_us: limits.batch_us,
         };
         let hub = Hub::new(hub_limits, Policies::new(&settings));
         let decode_limits = [None, Some(limits.compressed_bytes_max())];
@@ -244,9 +245,15 @@ impl Relay {
         self.peers.len()
     }
 
-    /// A turn begins, in microseconds: what is read in it is as old as this.
+    /// A turn begins, in microseconds: what is read in it is as old as this, and what has been
+    /// gathered for long enough goes out.
     pub fn turn_begins(&mut self, us: u64) {
         self.hub.turn_begins(us);
+    }
+
+    /// When messages that are gathered go out at the latest, in microseconds.
+    pub fn next_batch_us(&self) -> Option<u64> {
+        self.hub.next_batch_us()
     }
 
     /// The channels.

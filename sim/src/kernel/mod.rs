@@ -108,7 +108,12 @@ impl Kernel {
 
     /// Lets time pass up to a moment; never back.
     pub fn advance_to_ms(&mut self, ms: u64) {
-        self.now_us = self.now_us.max(ms.saturating_mul(1000));
+        self.advance_to_us(ms.saturating_mul(1000));
+    }
+
+    /// The same in microseconds.
+    pub fn advance_to_us(&mut self, us: u64) {
+        self.now_us = self.now_us.max(us);
     }
 
     /// Lets a little time pass.
