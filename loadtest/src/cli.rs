@@ -88,9 +88,13 @@ pub struct Common {
     /// Also write the report as a page for a browser into this file
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Spread connections over 127.0.0.1 to 127.0.0.N, when ports run out
+    /// Spread connections over 127.0.0.1 to 127.0.0.N; 0: when ports run out, over as many as it takes
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=254))]
     pub source_addresses: u8,
+    /// The kernel's receive buffer of each connection, which it doubles for its own needs [default: as the
+    /// kernel sees fit, up to some MiB]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
+    pub receive_buffer: Option<u32>,
     /// Connections being opened at once
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     pub in_flight: u32,

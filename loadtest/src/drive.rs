@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 
 use crate::cli::{Common, Measuring};
 use crate::proof::Faults;
+use crate::reactor::sockets::{Sockets, sources};
 use crate::reactor::{Ended, Reactor, Role};
 use crate::report::{Cost, Measured, OwnTurns};
 use crate::storm::Storm;
@@ -134,14 +135,14 @@ impl Stage {
         if common.target.spawn.is_some() && url.address.port() == 0 {
             url.set_port(free_port(url.address.ip())?);
         }
-        if common.source_addresses > 0 && !(url.address.is_ipv4() && url.address.ip().is_loopback())
-        {
-            return Err("--source-addresses needs a server on 127.0.0.0/8".to_owned());
-        }
+        let sockets = Sockets {
+            sources: sources(common.source_addresses, connections, url.address)?,
+            receive_buffer: common.receive_buffer,
+        };
         let run = run_number(common.seed);
         let endpoints = common.dialect.endpoints(url)?;
         let target = Target::new(&common.target, endpoints.listen.url.address)?;
-        let reactor = Reactor::new(endpoints, common.seed, common.source_addresses);
+        let reactor = Reactor::new(endpoints, common.seed, sockets);
         Ok(Stage {
             reactor: reactor.map_err(|e| format!("cannot set up polling: {e}"))?,
             target,

@@ -9,17 +9,16 @@
 //!   milliseconds), because a late send is a wrong measurement.
 
 mod connection;
+pub mod sockets;
 mod timer;
 mod transport;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::codec::Violation;
 use crate::dialect::{Endpoint, Endpoints, Session};
@@ -27,6 +26,7 @@ use crate::latency::Latency;
 use crate::random::Random;
 use crate::url::Url;
 use connection::Connection;
+use sockets::Sockets;
 use timer::Timer;
 use transport::Transport;
 
@@ -113,7 +113,7 @@ pub struct Reactor {
     events: Events,
     timer: Timer,
     endpoints: Endpoints,
-    sources: u8,
+    sockets: Sockets,
     connections: Vec<Connection>,
     shared: Shared,
     turns: Turns,
@@ -149,12 +149,11 @@ pub trait Sink: FnMut(usize, bool, &[u8], Instant) {}
 impl<F: FnMut(usize, bool, &[u8], Instant)> Sink for F {}
 
 impl Reactor {
-    /// No connection yet. `sources` (0: the system chooses) spreads them over 127.0.0.1 to
-    /// 127.0.0.`sources`.
+    /// No connection yet.
     ///
     /// # Errors
     /// When the system gives no poll or timer.
-    pub fn new(endpoints: Endpoints, seed: u64, sources: u8) -> io::Result<Reactor> {
+    pub fn new(endpoints: Endpoints, seed: u64, sockets: Sockets) -> io::Result<Reactor> {
         let poll = Poll::new()?;
         let timer = Timer::new(&poll, TIMER)?;
         Ok(Reactor {
@@ -162,7 +161,7 @@ impl Reactor {
             events: Events::with_capacity(EVENTS_PER_TURN),
             timer,
             endpoints,
-            sources,
+            sockets,
             connections: Vec::new(),
             turns: Turns::default(),
             shared: Shared {
@@ -229,7 +228,7 @@ impl Reactor {
             });
         }
         let id = self.connections.len();
-        let socket = self.begin(id, endpoint.url.address)?;
+        let socket = self.sockets.begin(id, endpoint.url.address)?;
         let mut socket = mio::net::TcpStream::from_std(socket.into());
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll
@@ -241,19 +240,9 @@ impl Reactor {
         Ok(())
     }
 
-    fn begin(&self, id: usize, to: SocketAddr) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        if self.sources > 0 {
-            let last = 1 + (id % usize::from(self.sources)) as u8;
-            let from = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0);
-            socket.bind(&from.into())?;
-        }
-        match socket.connect(&to.into()) {
-            Err(e) if !in_progress(&e) => Err(e),
-            _ => Ok(socket),
-        }
+    /// How the sockets of further connections are made.
+    pub fn set_sockets(&mut self, sockets: Sockets) {
+        self.sockets = sockets;
     }
 
     /// Waits for something to happen, at most until `until`, and handles it.
@@ -331,11 +320,6 @@ impl Reactor {
             connection.close(id, &mut self.shared);
         }
     }
-}
-
-fn in_progress(e: &io::Error) -> bool {
-    e.kind() == io::ErrorKind::WouldBlock
-        || e.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl Scene {
     fn new() -> Scene {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("ws://{}/x", listener.local_addr().unwrap())).unwrap();
-        let mut reactor = Reactor::new(Endpoints::raw(url), 1, 0).unwrap();
+        let mut reactor = Reactor::new(Endpoints::raw(url), 1, Sockets::default()).unwrap();
         reactor.connect().unwrap();
         let (mut server, _) = listener.accept().unwrap();
         let soon = Instant::now() + Duration::from_secs(5);
