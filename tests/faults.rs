@@ -9,6 +9,8 @@ mod bounds;
 mod closing;
 #[path = "faults/crowd.rs"]
 mod crowd;
+#[path = "faults/deflate.rs"]
+mod deflate;
 #[path = "faults/frames.rs"]
 mod frames;
 #[path = "faults/http.rs"]

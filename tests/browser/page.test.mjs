@@ -163,6 +163,28 @@ test("what waits is delivered exactly once to a window that was back first", asy
   await closeAll(ada, bob);
 });
 
+test("a browser's own offer to compress is taken, both ways", async () => {
+  const page = await open(relay.url, "compressed", "Ada");
+  const [extensions, same] = await page.evaluate(async () => {
+    const text = JSON.stringify(Array.from({ length: 500 }, (_, i) => ({ id: i, name: `number ${i}` })));
+    const join = () => new Promise(done => {
+      const socket = new WebSocket(`ws://${location.host}/channels/compressed-pair`);
+      socket.onopen = () => done(socket);
+    });
+    const [one, two] = [await join(), await join()];
+    const got = new Promise(done => { two.onmessage = event => done(event.data); });
+    one.send(text);
+    return [one.extensions, await got === text];
+  });
+  assert.match(extensions, /^permessage-deflate; server_no_context_takeover; client_no_context_takeover/);
+  assert.equal(same, true);
+  const metrics = await (await fetch(new URL("/metrics", relay.url))).text();
+  for (const name of ["deflate_messages", "inflate_messages"]) {
+    assert.ok(Number(metrics.match(`longwave_${name}_total (\\d+)`)[1]) > 0, name);
+  }
+  await closeAll(page);
+});
+
 test("a resend after an unclear cut is shown once", async () => {
   const proxy = await startProxy(port, "/relay");
   const bob = await open(relay.url, "unclear", "Bob"), ada = await open(proxy.url, "unclear", "Ada");

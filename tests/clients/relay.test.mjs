@@ -52,8 +52,31 @@ test('a ping between fragments is answered and the message stays whole', async (
   assert.equal(await two.next(), 'Hello');
 });
 
-test('an offer of permessage-deflate is declined and the connection works', async (t) => {
-  const { ws } = await start(t);
+test('permessage-deflate: every window, with and without takeover, plain beside compressed', async (t) => {
+  const { ws, http } = await start(t);
+  const offers = [true, { serverMaxWindowBits: 8 }, { serverMaxWindowBits: 9 }, { serverMaxWindowBits: 12 },
+    { clientMaxWindowBits: 9 }, { serverNoContextTakeover: true, clientNoContextTakeover: true }, false];
+  const all = await Promise.all(offers.map((perMessageDeflate) => join(
+    t, `${ws}/channels/deflate?echo=true`, [], { perMessageDeflate: perMessageDeflate && { threshold: 0, ...Object(perMessageDeflate) } },
+  )));
+  assert.deepEqual(all.map((socket) => Boolean(socket.extensions)), offers.map(Boolean));
+  const sent = [JSON.stringify(Array.from({ length: 400 }, (_, i) => ({ id: i, price: i / 4 }))), 'short', '', randomBytes(9000)];
+  for (const socket of all) {
+    for (const message of [...sent, ...sent]) {
+      socket.send(message);
+      for (const reader of all) assert.deepEqual(await reader.next(), message);
+    }
+  }
+  const metrics = await (await fetch(`${http}/metrics`)).text();
+  const total = (name) => Number(metrics.match(`longwave_${name}_total (\\d+)`)[1]);
+  // One that is long enough and shrinks, from seven senders twice, for windows of 9, 12 and 15 bits.
+  assert.equal(total('deflate_messages'), 7 * 2 * 3);
+  assert.ok(total('deflate_bytes_after') < total('deflate_bytes_before') / 2);
+  assert.ok(total('inflate_messages') >= 6 * 2);
+});
+
+test('--no-deflate declines every offer', async (t) => {
+  const { ws } = await start(t, '--no-deflate');
   const one = await join(t, `${ws}/channels/deflate`, [], { perMessageDeflate: true });
   const two = await join(t, `${ws}/channels/deflate`, [], { perMessageDeflate: true });
   assert.equal(one.extensions, '');
