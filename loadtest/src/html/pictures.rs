@@ -247,7 +247,7 @@ pub fn curve(id: &str, number: usize, curve: &Curve) -> Option<Markup> {
     let words = |name: &str| tables::words(name);
     let chart = Chart {
         id: format!("{id}-curve{number}"),
-        title: format!("{}: {} by {}", curve.name, words(&curve.y), words(&curve.x)),
+        title: curve.name.clone(),
         description: format!(
             "From {} at {} to {} at {}.",
             tables::value(&curve.y, first.1),

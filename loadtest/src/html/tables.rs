@@ -13,6 +13,9 @@ pub fn value(name: &str, value: f64) -> String {
 
 /// A figure's name in words: without its unit.
 pub fn words(name: &str) -> String {
+    if name == "at_s" {
+        return "time".to_owned();
+    }
     if let Some(each) = name.strip_suffix("_per_s") {
         return format!("{} a second", words(each));
     }
@@ -116,25 +119,28 @@ pub fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> Markup {
     }
 }
 
-/// What the server spent: every field of it.
+/// What the server spent: every field of it, and why one is missing.
 pub fn cost(cost: &Cost) -> Markup {
     let fields = serde_json::to_value(cost).expect("plain data");
     let fields = fields.as_object().cloned().unwrap_or_default();
+    let texts = fields
+        .iter()
+        .filter_map(|(name, v)| Some((words(name), v.as_str()?)));
     let rows: Vec<(String, String)> = fields
         .iter()
+        .filter(|(_, value)| !value.is_string())
         .map(|(name, value)| {
-            let text = value.as_str().map(str::to_owned);
-            let value = value.as_f64().map(|v| named(name, v)).or(text);
+            let value = value.as_f64().map(|v| named(name, v));
             (
                 words(name),
                 value.unwrap_or_else(|| "not available".to_owned()),
             )
         })
         .collect();
-    pairs(
-        rows.iter()
-            .map(|(name, value)| (name.as_str(), value.clone())),
-    )
+    html! {
+        (pairs(rows.iter().map(|(name, value)| (name.as_str(), value.clone()))))
+        @for (name, text) in texts { p.note { (name) ": " (text) } }
+    }
 }
 
 /// What was measured, and how the client fared.

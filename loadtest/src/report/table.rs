@@ -142,15 +142,24 @@ fn quantiles(s: &Summary) -> [f64; 6] {
 }
 
 fn curve(f: &mut impl Write, curve: &Curve) -> fmt::Result {
-    row(f, &curve.name, "")?;
+    writeln!(f, "  {}", curve.name)?;
     let step = curve.points.len().div_ceil(POINTS_MAX).max(1);
     for (i, (x, y)) in curve.points.iter().enumerate() {
         if i % step == 0 || i + 1 == curve.points.len() {
-            let (x, y) = (format!("{} {}", number(*x), curve.x), named(&curve.y, *y));
-            writeln!(f, "    {x:>24} {y:>16}")?;
+            let (x, y) = (coordinate(&curve.x, *x), coordinate(&curve.y, *y));
+            writeln!(f, "    {x:>24} {y:>24}")?;
         }
     }
     Ok(())
+}
+
+/// A value with its unit, or with what it counts.
+fn coordinate(name: &str, value: f64) -> String {
+    let text = named(name, value);
+    match text == number(value) {
+        true => format!("{text} {name}"),
+        false => text,
+    }
 }
 
 fn server(f: &mut impl Write, cost: &Cost) -> fmt::Result {
