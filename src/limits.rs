@@ -67,6 +67,10 @@ pub const REFUSALS_MAX: usize = 64;
 pub const ADMIN_CONNECTIONS_MAX: usize = 16;
 /// Connections beyond these that are answered 503 rather than cut.
 pub const ADMIN_REFUSALS_MAX: usize = 8;
+/// Connections in one listing of the worst, at most, and where the request does not say.
+pub const LISTED_MAX: usize = 500;
+/// See `LISTED_MAX`.
+pub const LISTED_DEFAULT: usize = 20;
 /// Descriptors kept for listeners, epoll, the waker, logs, the refused, operators and the standard
 /// streams.
 pub const DESCRIPTORS_RESERVE: usize =

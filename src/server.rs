@@ -263,6 +263,17 @@ impl<N: Net> Server<N> {
             }
         }
         self.ready = ready;
+        self.list();
+    }
+
+    /// Answers one who asks for a listing: the relay says of whom, the network how they are.
+    fn list(&mut self) {
+        if let Some(mut listing) = self.relay.take_listing(self.now_ms) {
+            for row in &mut listing.rows {
+                row.inspected = self.net.inspect(row.slot);
+            }
+            self.relay.answer_listing(listing, self.now_ms);
+        }
     }
 
     fn read_slot(&mut self, slot: u32) {

@@ -222,3 +222,121 @@ fn operators_stay_while_memory_is_short() {
     drop((admin, peers));
     relay.recovers();
 }
+
+/// A subscriber that does not read, seen from the admin address: how far behind, since when, and that
+/// it is its program that does not read.
+#[test]
+fn the_worst_connections_are_listed_with_what_the_kernel_knows() {
+    let relay = apart(|config| {
+        config.settings.limits.send_buffer_bytes = 16 * 1024;
+    });
+    let list = |query: &str, further: &str| {
+        let answer = operator(&relay).ask(get(&format!("/connections{query}"), further));
+        assert_eq!(answer.status, 200, "{query}");
+        answer
+    };
+    let rows = |query: &str| -> Vec<serde_json::Value> {
+        let answer = list(query, "");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        value["connections"].as_array().unwrap().clone()
+    };
+    assert_eq!(rows(""), [] as [serde_json::Value; 0]);
+    let stalled = Peer::connect_narrow(relay.address).upgraded("/channels/news");
+    let mut reads = relay.ws("/channels/news");
+    for _ in 0..20 {
+        relay.handle.publish_binary("news", &[7; 100_000]).unwrap();
+        assert_eq!(reads.message().len(), 100_000);
+    }
+    let found = wait_for(
+        "the kernel finds its window closed",
+        || rows("?sort=lag&limit=5"),
+        |rows| {
+            rows.len() == 1
+                && rows[0]["state"] == "not_reading"
+                && rows[0]["seconds_behind"].as_f64() > Some(0.0)
+        },
+    );
+    let row = &found[0];
+    let address = stalled.stream.local_addr().unwrap().to_string();
+    for (key, value) in [
+        ("channel", "news"),
+        ("transport", "websocket"),
+        ("address", &address),
+    ] {
+        assert_eq!(row[key], value, "{row}");
+    }
+    assert_eq!(row["blocked"], true);
+    assert!(row["bytes_behind"].as_u64() > Some(1_000_000), "{row}");
+    assert!(row["tcp"]["unsent_bytes"].as_u64() > Some(0), "{row}");
+    assert_eq!(row["tcp"]["retransmits"], 0);
+    // The oldest first, whoever it is; each is there once.
+    let oldest = rows("?sort=age&limit=500");
+    let of = |channel: &str| oldest.iter().filter(|r| r["channel"] == channel).count();
+    assert_eq!((of("news"), oldest.len()), (2, 3), "{oldest:?}");
+    assert_eq!(oldest[2]["transport"], "http");
+    assert_eq!(rows("?sort=age&limit=1")[0]["address"], address.as_str());
+    // The same to read on a terminal.
+    let answer = list("", "Accept: text/plain\r\n");
+    let text = String::from_utf8(answer.body).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(
+        text.contains("not_reading") && text.contains(&address),
+        "{text}"
+    );
+    drop((stalled, reads));
+    relay.recovers();
+}
+
+#[test]
+fn what_cannot_be_asked_of_a_listing_is_refused_and_requests_keep_their_order() {
+    let relay = apart(|_| {});
+    let mut admin = operator(&relay);
+    for query in [
+        "?sort=name",
+        "?limit=0",
+        "?limit=501",
+        "?limit=x",
+        "?n=1",
+        "?limit=1&limit=1",
+    ] {
+        assert_eq!(
+            admin.ask(get(&format!("/connections{query}"), "")).status,
+            400,
+            "{query}"
+        );
+    }
+    let request = "POST /connections HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(operator(&relay).ask(request).status, 405);
+    // Several at once, one of them HEAD: each answered in its turn, and in their order.
+    let head = get("/connections", "").replace("GET", "HEAD");
+    let requests = [
+        get("/connections", ""),
+        get("/healthz", ""),
+        head,
+        get("/readyz", ""),
+    ];
+    admin.write(requests.concat());
+    assert_eq!(admin.answer().body, b"{\"connections\":[]}\n");
+    assert_eq!(admin.answer().body, b"ok\n");
+    let text = |peer: &mut Peer| {
+        while !peer.input.windows(4).any(|w| w == b"\r\n\r\n") {
+            peer.fill().unwrap();
+        }
+        let end = peer
+            .input
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .unwrap()
+            + 4;
+        String::from_utf8(peer.input.drain(..end).collect()).unwrap()
+    };
+    assert!(text(&mut admin).contains("Content-Length: 19"));
+    assert_eq!(admin.answer().body, b"ready\n");
+    // Gone before it is answered.
+    let mut gone = operator(&relay);
+    gone.write(get("/connections", ""));
+    gone.reset();
+    drop(admin);
+    relay.recovers();
+}

@@ -27,7 +27,7 @@ pub use fields::{has_token, header, header_once};
 pub use framing::BodyKind;
 pub use head::head_end;
 pub use httparse::{EMPTY_HEADER, Header};
-pub use path::{channel_name, query_flag, query_value};
+pub use path::{channel_name, query_flag, query_pairs, query_value};
 pub use request::{Request, parse};
 pub use response::{Answer, CONTINUE, Reply, refusal};
 

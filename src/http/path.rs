@@ -46,6 +46,15 @@ fn escapes_are_whole(segment: &str) -> bool {
     parts.all(|part| part.iter().take(2).filter(|b| hex(b)).count() == 2)
 }
 
+/// Every key with its value, in order.
+pub fn query_pairs(query: Option<&str>) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let pairs = query.into_iter().flat_map(|query| query.split('&'));
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (form_decode(key), form_decode(value))
+    })
+}
+
 /// The first value of a key; of a key without `=`, the empty string.
 pub fn query_value<'q>(query: Option<&'q str>, key: &str) -> Option<Cow<'q, str>> {
     query?

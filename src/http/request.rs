@@ -91,6 +91,16 @@ impl<'b> Request<'_, 'b> {
         has_token(self.headers, name, token)
     }
 
+    /// Whether `Accept` names this media type, whatever its weight (RFC 9110 12.5.1).
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let named = |member: &[u8]| {
+            let end = member.iter().position(|&b| b == b';');
+            let name = member[..end.unwrap_or(member.len())].trim_ascii_end();
+            name.eq_ignore_ascii_case(media_type.as_bytes())
+        };
+        members(self.headers, "accept").any(named)
+    }
+
     /// How this client is to be answered.
     pub fn reply(&self) -> Reply {
         Reply {

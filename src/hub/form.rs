@@ -39,6 +39,15 @@ pub enum Form {
 }
 
 impl Form {
+    /// What operators call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Plain => "websocket",
+            Form::Deflated(_) => "websocket-deflate",
+            Form::Meta => "websocket-meta",
+        }
+    }
+
     /// Whether messages carry their ids, so that gaps can be told too.
     pub fn is_numbered(self) -> bool {
         self == Form::Meta

@@ -93,19 +93,30 @@ impl Hub {
         }
         let sorted = worst.into_sorted_vec().into_iter();
         sorted
-            .map(|Reverse((bytes, id, index))| {
-                let s = &self.streams[id];
-                let member = &s.members[index];
-                Behind {
-                    slot: member.slot,
-                    channel: &self.channels[s.channel as usize].name,
-                    form: s.form,
-                    bytes,
-                    ms: self.ms_behind(s, member.cursor, now),
-                    blocked: member.is_blocked(),
-                }
+            .map(|Reverse((_, id, index))| {
+                let (stream, member) = (id as u32, index as u32);
+                self.standing(Place { stream, member }, now)
             })
             .collect()
+    }
+
+    /// How far one member is behind, if it is.
+    pub fn standing(&self, place: Place, now: u64) -> Behind<'_> {
+        let s = &self.streams[place.stream as usize];
+        let member = &s.members[place.member as usize];
+        let bytes = s.log.end() - member.cursor;
+        let ms = match bytes {
+            0 => 0,
+            _ => self.ms_behind(s, member.cursor, now),
+        };
+        Behind {
+            slot: member.slot,
+            channel: &self.channels[s.channel as usize].name,
+            form: s.form,
+            bytes,
+            ms,
+            blocked: member.is_blocked(),
+        }
     }
 
     fn ms_behind(&self, s: &Stream, cursor: u64, now: u64) -> u64 {

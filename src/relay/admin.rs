@@ -13,11 +13,11 @@ use super::routes::plain;
 use crate::close::Reason;
 use crate::http::{Answer, Request};
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Nothing keeps such an answer, takes it for something else, or embeds it.
-const HEADERS: &[(&str, &str)] = &[
+pub(super) const HEADERS: &[(&str, &str)] = &[
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -34,7 +34,10 @@ impl Relay {
         if !self.is_own_host(request.header("host").unwrap_or_default()) {
             return Err(Reason::ForeignHost);
         }
-        self.probe(slot, request, HEADERS, None, now)
+        match request.path {
+            "/connections" => self.ask_listing(slot, request),
+            _ => self.probe(slot, request, HEADERS, None, now),
+        }
     }
 
     /// Whether a page that reads an answer under this `Host` must be our own.

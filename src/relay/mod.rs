@@ -18,6 +18,7 @@ mod frames;
 mod inbox;
 mod inflate;
 mod input;
+mod listing;
 mod memory;
 mod metrics;
 mod peer;
@@ -25,6 +26,7 @@ mod publish;
 mod requests;
 mod routes;
 mod slow;
+mod verdict;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -43,6 +45,7 @@ use peer::Peer;
 
 pub use closing::Reaped;
 pub use inbox::{Letter, Stop};
+pub use listing::{Listing, Row};
 
 /// See the top of the file.
 #[derive(Debug)]
@@ -84,6 +87,8 @@ pub struct Relay {
     letter_bytes: usize,
     /// Writes left to a turn whose flush has stopped on the way.
     writes_left: Option<usize>,
+    /// Requests for listings, in their order.
+    asked: VecDeque<listing::Asked>,
     drain: Option<drain::Drain>,
     /// When the last stall of the loop ended.
     resumed_ms: u64,
@@ -144,6 +149,7 @@ impl Relay {
             letters: VecDeque::new(),
             letter_bytes: 0,
             writes_left: None,
+            asked: VecDeque::new(),
             drain: None,
             resumed_ms: 0,
         }
@@ -193,7 +199,7 @@ impl Relay {
         let token = self.next_token();
         self.generation = token.generation;
         let due = now.saturating_add(self.settings.limits.head_timeout_ms);
-        let slot = self.peers.insert(Peer::new(token.generation, due)) as u32;
+        let slot = self.peers.insert(Peer::new(token.generation, now, due)) as u32;
         debug_assert_eq!(slot, token.slot);
         self.counters.accepted += 1;
         if role == Role::Admin {
@@ -281,6 +287,7 @@ impl Relay {
         !self.ready.is_empty()
             || !self.queued.is_empty()
             || self.hub.is_dirty()
+            || !self.asked.is_empty()
             || !self.letters.is_empty() && self.letters_can_move()
     }
 
@@ -315,4 +322,4 @@ impl Relay {
     }
 }
 
-const _: () = assert!(size_of::<Peer>() <= 104);
+const _: () = assert!(size_of::<Peer>() <= 96);

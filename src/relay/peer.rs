@@ -57,6 +57,8 @@ pub struct Peer {
     pub flags: u16,
     /// How far it is on its way out.
     pub phase: Phase,
+    /// When it came, in seconds of the loop's clock.
+    pub begun_s: u32,
     /// Why it ends, once it does.
     pub reason: Reason,
     /// What it speaks.
@@ -84,11 +86,12 @@ pub struct Peer {
 
 impl Peer {
     /// A connection just accepted.
-    pub fn new(generation: u32, due_ms: u64) -> Peer {
+    pub fn new(generation: u32, now: u64, due_ms: u64) -> Peer {
         Peer {
             generation,
             flags: 0,
             phase: Phase::Open,
+            begun_s: u32::try_from(now / 1000).unwrap_or(u32::MAX),
             reason: Reason::Done,
             conn: Conn::Http(Box::<HttpConn>::default()),
             place: None,
