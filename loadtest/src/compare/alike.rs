@@ -5,10 +5,17 @@ use serde_json::Value;
 use crate::report::Report;
 
 /// Options that name the server, the output, or how patient one is: they do not change the load.
-const NO_LOAD: [&str; 19] = [
+const NO_LOAD: [&str; 25] = [
     "url",
     "publish-url",
-    "subscribe-url",
+    "dialect",
+    "subscribe",
+    "subscribed",
+    "publish-template",
+    "event",
+    "namespace",
+    "ca",
+    "insecure",
     "pid",
     "spawn",
     "spawn-patience",
@@ -20,11 +27,10 @@ const NO_LOAD: [&str; 19] = [
     "seed",
     "metrics",
     "metrics-histogram",
+    "metrics-only",
     "in-flight",
     "allow-saturated",
     "late",
-    "ca",
-    "insecure",
 ];
 
 /// What differs between the first run and the others that would make a ratio meaningless: sentences.
