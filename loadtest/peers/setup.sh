@@ -18,7 +18,13 @@ BUN=bun@1.4.5
 WS=ws@8.23.0
 SOCKETIO=socket.io@4.8.4
 
+need() { # COMMAND
+    command -v "$1" >/dev/null || { echo "there is no $1 on this machine" >&2; return 1; }
+}
+
 npm_install() { # DIR PACKAGE...
+    need npm
+    need node
     local dir=$1
     shift
     npm install --prefix "$dir" --no-audit --no-fund --no-package-lock --loglevel=error "$@"
@@ -27,6 +33,8 @@ npm_install() { # DIR PACKAGE...
 # Unpacked rather than installed: no service is started, and an nginx that is there stays as it is.
 setup_nchan() {
     local dir=$peers/nchan
+    need dpkg-deb
+    need apt-get # and its lists: apt-get update
     rm -rf "$dir/debs" "$dir/root"
     mkdir -p "$dir/debs" "$dir/root"
     (cd "$dir/debs" && apt-get download -q nginx libnginx-mod-nchan)
@@ -42,7 +50,6 @@ setup_bun() {
 
 setup_ws() { npm_install "$peers/ws" "$WS"; }
 
-# Two native helpers of ws for masking and UTF-8 come with neither: both peers are what npm gives.
 setup_socketio() { npm_install "$peers/socketio" "$SOCKETIO"; }
 
 setup_tungstenite() {

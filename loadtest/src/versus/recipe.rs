@@ -193,7 +193,8 @@ impl Recipe {
     }
 
     fn add_built_in(&mut self) {
-        for (name, options) in [("bare", ""), ("coalesced", " --coalesce")] {
+        // Put before the others one by one, `bare` last: it stands first.
+        for (name, options) in [("coalesced", " --coalesce"), ("bare", "")] {
             let of_shapes = |s: &Shape| {
                 s.reference.as_deref() == Some(name) || s.peers.iter().any(|p| p == name)
             };
@@ -201,14 +202,15 @@ impl Recipe {
             if !named || self.peers.iter().any(|p| p.name == name) {
                 continue;
             }
-            self.peers.push(Peer {
+            let peer = Peer {
                 name: name.to_owned(),
                 spawn: format!("exec {{self}} baseline{options} --listen {{address}}"),
                 url: "ws://127.0.0.1:0/channels/bench".to_owned(),
                 options: Vec::new(),
                 needs: None,
                 setup: None,
-            });
+            };
+            self.peers.insert(0, peer);
         }
     }
 
@@ -409,11 +411,11 @@ mod tests {
     #[test]
     fn shapes_have_names_and_the_built_in_peers_are_there_when_named() {
         let recipe = parse(TEXT).unwrap();
-        assert_eq!(names(&recipe), ["a", "b", "bare", "coalesced"]);
+        assert_eq!(names(&recipe), ["bare", "coalesced", "a", "b"]);
         let shapes: Vec<&str> = recipe.shapes.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(shapes, ["128x1", "128x16"]);
         assert_eq!(recipe.reference_of(&recipe.shapes[1]), "coalesced");
-        let spawn = &recipe.peers[3].spawn;
+        let spawn = &recipe.peers[1].spawn;
         assert_eq!(
             spawn,
             "exec /x/target/release/loadtest baseline --coalesce --listen {address}"
@@ -426,10 +428,10 @@ mod tests {
     fn places_are_filled_in_and_quoted_for_the_shell() {
         let recipe = parse(TEXT).unwrap();
         assert_eq!(
-            recipe.peers[0].spawn,
+            recipe.peers[2].spawn,
             r"NODE_PATH='/it'\''s here'/n exec /x/target/a {port}"
         );
-        assert_eq!(recipe.peers[0].needs.as_deref(), Some("/x/target/a"));
+        assert_eq!(recipe.peers[2].needs.as_deref(), Some("/x/target/a"));
     }
 
     #[test]
@@ -440,13 +442,13 @@ mod tests {
             recipe.keep_only(&names).map(|()| recipe)
         };
         let recipe = only(&["b"]).unwrap();
-        assert_eq!(names(&recipe), ["b", "bare", "coalesced"]);
+        assert_eq!(names(&recipe), ["bare", "coalesced", "b"]);
         let recipe = only(&["128x16"]).unwrap();
-        assert_eq!(names(&recipe), ["b", "coalesced"]);
+        assert_eq!(names(&recipe), ["coalesced", "b"]);
         assert_eq!((recipe.shapes.len(), recipe.quotients.len()), (1, 0));
         let why = only(&["c"]).unwrap_err();
         assert!(
-            why.contains("`c`; there are a, b, bare, coalesced, 128x1, 128x16"),
+            why.contains("`c`; there are bare, coalesced, a, b, 128x1, 128x16"),
             "{why}"
         );
     }
@@ -454,11 +456,11 @@ mod tests {
     #[test]
     fn what_is_not_installed_is_named_or_skipped() {
         let mut recipe = parse(TEXT).unwrap();
-        let why = recipe.peers[0].check_installed().unwrap_err();
+        let why = recipe.peers[2].check_installed().unwrap_err();
         assert!(why.starts_with("a is not installed, there is no /x/target/a: run make a"));
-        assert_eq!(recipe.peers[1].check_installed(), Ok(()));
+        assert_eq!(recipe.peers[3].check_installed(), Ok(()));
         assert_eq!(recipe.skip_missing(), ["a"]);
-        assert_eq!(names(&recipe), ["b", "bare", "coalesced"]);
+        assert_eq!(names(&recipe), ["bare", "coalesced", "b"]);
     }
 
     #[test]
