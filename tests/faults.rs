@@ -15,6 +15,8 @@ mod deflate;
 mod frames;
 #[path = "faults/http.rs"]
 mod http;
+#[path = "faults/lag.rs"]
+mod lag;
 #[path = "faults/process.rs"]
 mod process;
 #[path = "faults/slow.rs"]

@@ -2,7 +2,8 @@
 //!
 //! Rules: a channel's order is what its witness saw, a subscriber that reads at once and joined
 //! before anybody published. A publisher's messages keep their order in it. Every other member
-//! saw one unbroken run of that order, without its own messages unless it asked for them.
+//! saw one run of that order, without its own messages unless it asked for them, unbroken but for
+//! gaps that it was told of.
 
 use std::collections::BTreeMap;
 
@@ -64,6 +65,8 @@ pub struct View<'a> {
     pub without: Option<u32>,
     /// Digests of what it got.
     pub seen: &'a [u64],
+    /// Messages that it was told it would not get: how many, and how many it had got before.
+    pub gaps: &'a [(usize, u64)],
     /// Length of the order when its upgrade was sent.
     pub not_before: usize,
     /// When it knew that it had joined, on the ledger's clock.
@@ -77,6 +80,8 @@ pub struct View<'a> {
 pub struct Ledger {
     channels: Vec<Channel>,
     publishers: BTreeMap<u32, Publisher>,
+    /// Channel and digest by the number in a message's id.
+    numbers: BTreeMap<u64, (usize, u64)>,
     clock: u64,
 }
 
@@ -87,6 +92,7 @@ impl Ledger {
         Ledger {
             channels,
             publishers: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             clock: 0,
         }
     }
@@ -175,6 +181,15 @@ impl Ledger {
         Ok(())
     }
 
+    /// A member saw this number in a message's id, which has to be the same for everybody.
+    pub fn numbered(&mut self, number: u64, channel: usize, digest: u64) -> Result<(), String> {
+        let known = self.numbers.entry(number).or_insert((channel, digest));
+        match *known == (channel, digest) {
+            true => Ok(()),
+            false => Err(format!("id {number} is that of two messages")),
+        }
+    }
+
     /// Everything that must have been delivered was.
     pub fn check_complete(&self, channel: usize) -> Result<(), String> {
         let c = &self.channels[channel];
@@ -196,7 +211,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The member's view is one unbroken run of the order.
+    /// The member's view is one run of the order, unbroken but for the gaps it was told of.
     pub fn check_view(&self, view: &View<'_>) -> Result<(), String> {
         let c = &self.channels[view.channel];
         let first_due = c
@@ -224,7 +239,8 @@ impl Ledger {
     /// Bytes in the channel's order behind what a member saw, its own messages there included.
     pub fn bytes_behind(&self, view: &View<'_>) -> usize {
         let c = &self.channels[view.channel];
-        let mut left = view.seen.len();
+        let missed: u64 = view.gaps.iter().map(|(_, missed)| missed).sum();
+        let mut left = view.seen.len() + missed as usize;
         let behind = c.order.iter().skip(view.not_before).skip_while(|&&i| {
             let before = left > 0;
             let own = view.without == Some(c.messages[i].publisher);
@@ -292,10 +308,18 @@ impl Channel {
     /// Compares from one start; the error is how many were alike.
     fn run_from(&self, start: usize, view: &View<'_>) -> Result<(), usize> {
         let mut seen = view.seen.iter();
-        let mut alike = 0;
+        let mut gaps = view.gaps.iter().peekable();
+        let (mut alike, mut missing) = (0, 0);
         for &i in &self.order[start..] {
             let m = &self.messages[i];
             if view.without == Some(m.publisher) {
+                continue;
+            }
+            while let Some((_, missed)) = gaps.next_if(|(got, _)| *got == alike) {
+                missing += missed;
+            }
+            if missing > 0 {
+                missing -= 1;
                 continue;
             }
             match seen.next() {
@@ -304,7 +328,7 @@ impl Channel {
                 _ => return Err(alike),
             }
         }
-        if seen.next().is_none() {
+        if seen.next().is_none() && missing == 0 && gaps.next().is_none() {
             Ok(())
         } else {
             Err(alike)

@@ -1,10 +1,10 @@
 //! A seed's world: the server's settings, the weather, and what the crowd is going to do.
 
 use longwave::limits::Limits;
-use longwave::settings::Settings;
+use longwave::settings::{ChannelRule, Settings, Slow};
 
 use crate::client::Rules;
-use crate::crowd::Plan;
+use crate::crowd::{CHANNELS, Plan};
 use crate::rng::Rng;
 
 /// What a seed says.
@@ -32,20 +32,54 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
         stall_ms_max: limits.ping_timeout_ms / 2,
         pause_ms_max: *rng.pick(&[0, 1, 3, 3, 10]),
     };
+    let (slow, channels, skips) = policies(rng);
     let rules = Rules {
         tight,
         frugal,
         draining: false,
         lag_bytes_max: limits.lag_bytes_max,
+        lag_timed: limits.lag_timeout_ms > 0,
+        skips,
     };
     Seeded {
         settings: Settings {
             limits,
+            slow,
+            channels,
             ..Settings::default()
         },
         plan,
         rules,
     }
+}
+
+/// What becomes of those that lag, for all and by channel, and in which channels they are moved on.
+fn policies(rng: &mut Rng) -> (Slow, Vec<ChannelRule>, [bool; 3]) {
+    let pick = |rng: &mut Rng| *rng.pick(&[Slow::Close, Slow::Skip]);
+    let all = pick(rng);
+    let mut rules = Vec::new();
+    for pattern in ["r?d", "*e*", "*"] {
+        if rng.chance(300) {
+            rules.push(ChannelRule {
+                pattern: pattern.to_owned(),
+                slow: Some(pick(rng)),
+                ..ChannelRule::default()
+            });
+        }
+    }
+    let fits = |pattern: &str, name: &str| match pattern {
+        "r?d" => name == "red",
+        "*e*" => name.contains('e'),
+        _ => true,
+    };
+    let slow = |name: &str| {
+        let rule = rules
+            .iter()
+            .find(|rule: &&ChannelRule| fits(&rule.pattern, name));
+        rule.and_then(|rule| rule.slow).unwrap_or(all)
+    };
+    let skips = CHANNELS.map(|name| slow(name) == Slow::Skip);
+    (all, rules, skips)
 }
 
 fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
@@ -58,6 +92,7 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
     Limits {
         message_bytes_max: message,
         lag_bytes_max: lag,
+        lag_timeout_ms: *rng.pick(&[0, 0, 300, 2000]),
         unflushed_bytes_max: rng.between(500, lag),
         memory_bytes_max: if frugal { 1 << 20 } else { 256 << 20 },
         connections_max: if tight {

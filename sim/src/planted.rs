@@ -56,6 +56,10 @@ pub const PLANTED: &[(&str, &str)] = &[
         "after EMFILE only a new connection makes it accept again",
     ),
     (
+        "form_without_check",
+        "text that is not UTF-8 is encoded where there are several forms",
+    ),
+    (
         "forget_channel_in_use",
         "a channel with members is forgotten",
     ),
@@ -63,6 +67,12 @@ pub const PLANTED: &[(&str, &str)] = &[
         "forgotten_readable",
         "a connection whose part of the turn is spent is not read on",
     ),
+    (
+        "gap_after_wrong",
+        "a gap is told to begin a message too early",
+    ),
+    ("gap_count_wrong", "a gap is told to be longer than it is"),
+    ("gap_not_announced", "a gap is not told"),
     (
         "hole_not_moved",
         "a member that leaves during a sweep moves another past its turn",
@@ -74,6 +84,10 @@ pub const PLANTED: &[(&str, &str)] = &[
     (
         "publisher_never_resumed",
         "publishers that were paused stay so",
+    ),
+    (
+        "resume_forgets_form",
+        "publishers resume only when the plain form has been offered",
     ),
     (
         "reused_slot",

@@ -86,7 +86,7 @@ impl Hub {
         let next = s.log.number_at(member.cursor);
         let next = next.map_or("null".to_owned(), |n| format!("\"{}\"", id(n)));
         let missed = gap.missed + u64::from(planted("gap_count_wrong"));
-        let after = id(gap.after);
+        let after = id(gap.after - u64::from(planted("gap_after_wrong")));
         let json = format!("{{\"after\":\"{after}\",\"next\":{next},\"missed\":{missed}}}");
         let content = Content {
             // Who resumes from here gets what was missed, as far as it is still there.

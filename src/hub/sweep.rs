@@ -1,7 +1,7 @@
 //! Fan-out: one `send` of shared bytes per member that keeps up, a bounded number per turn.
 
 use super::stream::{Member, Since, Slowest, Stream};
-use super::{Hub, Lag, Place};
+use super::{Form, Hub, Lag, Place};
 use crate::buf::{Log, Slices};
 use crate::counters::Counters;
 use crate::limits::SEND_BYTES_PER_TURN;
@@ -120,8 +120,10 @@ impl Hub {
             }
             self.arm_look(id, now);
         }
+        let forgets =
+            planted("resume_forgets_form") && self.streams[id as usize].form != Form::Plain;
         let c = &mut self.channels[channel];
-        if c.paused && c.unflushed(&self.streams) <= limits.unflushed_bytes_max / 2 {
+        if c.paused && !forgets && c.unflushed(&self.streams) <= limits.unflushed_bytes_max / 2 {
             c.paused = false;
             if planted("publisher_never_resumed") {
                 c.waiting.clear();

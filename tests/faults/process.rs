@@ -278,6 +278,31 @@ fn after_a_stall_what_came_in_time_counts() {
     exchange(server.address);
 }
 
+/// What a subscriber leaves while the server stands still is no lag of its own.
+#[test]
+fn a_stall_is_not_the_lag_of_those_who_could_not_be_served() {
+    let server = Longwave::start(&["--lag-timeout", "1500ms", "--send-buffer", "16KiB"]);
+    let mut slow = Peer::connect_narrow(server.address).upgraded("/channels/a");
+    let mut publisher = Peer::ws(server.address, "/channels/a");
+    let large = vec![5; 500_000];
+    publisher.send(BINARY, &large);
+    wait_until("it is behind", || {
+        metric(server.address, "behind_bytes{le=\"+Inf\"}") == 1
+    });
+    server.stall();
+    std::thread::sleep(Duration::from_millis(2500));
+    server.signal(Signal::CONT);
+    // The server has taken a turn, and looked, before anything is read.
+    assert_eq!(metric(server.address, "lag_closes_total"), 0);
+    assert_eq!(slow.message(), large);
+    publisher.send(BINARY, &large);
+    wait_until("without a stall it lags", || {
+        metric(server.address, "closed_total{reason=\"lagged_long\"}") == 1
+    });
+    assert_eq!(slow.end(), End::Reset);
+    exchange(server.address);
+}
+
 /// SIGTERM: no more connections, what waits is delivered, everybody is told 1001, exit code 0.
 #[test]
 fn sigterm_delivers_says_goodbye_and_ends_with_0() {

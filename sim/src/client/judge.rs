@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::answers::{self, Answer, KEYS};
 use super::deflate::inflate;
 use super::frames::{self, Frame};
+use super::meta::{self, Record};
 use super::{Asked, Client, Ended, Role, Rules};
 use crate::kernel::Kernel;
 use crate::ledger::{Fate, Ledger};
@@ -137,12 +138,15 @@ impl Client {
                 opcode: opcode @ (frames::TEXT | frames::BINARY),
                 payload,
             } => {
+                let text = opcode == frames::TEXT;
                 let message = self.message(compressed, payload)?;
-                self.judge_message(
-                    digest(opcode == frames::TEXT, &message),
-                    message.len(),
-                    ledger,
-                )?;
+                let payload = match self.ids {
+                    None => Some(&message[..]),
+                    Some(_) => self.judge_record(text, &message, ledger, rules)?,
+                };
+                if let Some(payload) = payload {
+                    self.judge_message(digest(text, payload), payload.len(), ledger)?;
+                }
             }
             other => {
                 return Err(format!(
@@ -189,6 +193,34 @@ impl Client {
         }
     }
 
+    /// A frame of `ws+meta.nchan`: the message in it, or `None` where it tells of a gap.
+    fn judge_record<'a>(
+        &mut self,
+        text: bool,
+        payload: &'a [u8],
+        ledger: &mut Ledger,
+        rules: Rules,
+    ) -> Result<Option<&'a [u8]>, String> {
+        let (Some(ids), Role::Member { channel, .. }) = (&mut self.ids, self.role) else {
+            return Err("ids that nobody asked for".into());
+        };
+        match meta::read(text, payload)? {
+            Record::Message(number, payload) => {
+                ids.message(number)?;
+                ledger.numbered(number, channel, digest(text, payload))?;
+                Ok(Some(payload))
+            }
+            Record::Gap(after, next, missed) => {
+                if !rules.skips[channel] || !text {
+                    return Err("a gap where nobody is moved on".into());
+                }
+                let all = self.numbered == 0;
+                ids.gap(after, next, missed, self.seen.len(), all)?;
+                Ok(None)
+            }
+        }
+    }
+
     fn judge_message(
         &mut self,
         digest: u64,
@@ -230,11 +262,13 @@ impl Client {
             _ => return Err("close frame of one byte".into()),
         };
         self.got_close = Some(code);
+        let long = payload.get(2..) == Some(b"lagged for too long");
         let own = self.due_close == Some(code) || self.sent_close == Some(code);
         let right = own
             || match code {
                 1001 => rules.draining,
                 1008 => self.excuses.silent,
+                1013 if long && !rules.lag_timed => false,
                 1013 => rules.frugal || kernel.socket(self.socket).was_blocked,
                 _ => false,
             };
@@ -244,7 +278,7 @@ impl Client {
                 self.due_close, self.sent_close
             ));
         }
-        self.lagged = code == 1013 && !rules.frugal;
+        self.lagged = code == 1013 && !rules.frugal && !long;
         if !own {
             ledger.cut(self.id);
         }

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod deflate;
 pub mod frames;
 mod judge;
+pub mod meta;
 mod outbox;
 
 use std::collections::VecDeque;
@@ -71,6 +72,10 @@ pub struct Rules {
     pub draining: bool,
     /// `lag_bytes_max`.
     pub lag_bytes_max: usize,
+    /// Whether there is a `lag_timeout`.
+    pub lag_timed: bool,
+    /// In which channels whoever lags is told of a gap, if it asked for ids.
+    pub skips: [bool; 3],
 }
 
 /// Why a client is no more.
@@ -102,6 +107,8 @@ pub struct Client {
     pub asked: VecDeque<Asked>,
     /// Digests of the messages it got.
     pub seen: Vec<u64>,
+    /// What it learnt from ids, if it asked for them.
+    pub ids: Option<meta::Ids>,
     /// Digests of the echoes due, oldest first.
     pub echoes: VecDeque<u64>,
     /// Payloads of the pongs due, oldest first.
@@ -145,6 +152,7 @@ impl Client {
             window_bits: None,
             asked: VecDeque::new(),
             seen: Vec::new(),
+            ids: None,
             echoes: VecDeque::new(),
             pings: VecDeque::new(),
             stalled_until_ms: 0,

@@ -241,6 +241,7 @@ impl Crowd {
             channel,
             without: (!echo).then_some(c.id),
             seen: &c.seen,
+            gaps: c.ids.as_ref().map_or(&[], |ids| &ids.gaps),
             not_before: c.not_before,
             joined,
             whole: c.ended.is_none(),

@@ -4,6 +4,7 @@ use super::content::{content, size};
 use super::{CHANNELS, Crowd};
 use crate::client::answers::{KEYS, append_chunked};
 use crate::client::deflate::OFFERS;
+use crate::client::meta::{Ids, PROTOCOL};
 use crate::client::{Asked, Milestone, Role};
 use crate::rng::{Rng, digest};
 
@@ -31,14 +32,22 @@ impl Crowd {
             _ => "/echo".into(),
         };
         let key = rng.below(KEYS.len() as u64) as usize;
-        let (offer, protocol) = *rng.pick(&[
-            ("", None),
-            ("", None),
-            (
-                "Sec-WebSocket-Protocol: chat.v2, other\r\n",
-                Some("chat.v2"),
+        let meta = matches!(client.role, Role::Member { .. }) && rng.chance(400);
+        client.ids = meta.then(Ids::default);
+        let (offer, protocol) = match meta {
+            true => (
+                "Sec-WebSocket-Protocol: chat, ws+meta.nchan\r\n",
+                Some(PROTOCOL),
             ),
-        ]);
+            false => *rng.pick(&[
+                ("", None),
+                ("", None),
+                (
+                    "Sec-WebSocket-Protocol: chat.v2, other\r\n",
+                    Some("chat.v2"),
+                ),
+            ]),
+        };
         let (compression, extensions, bits) = match rng.chance(500) {
             true => *rng.pick(OFFERS),
             false => ("", None, 0),
