@@ -43,7 +43,7 @@ impl Board {
     fn title(&self) -> String {
         let size = match self.size.bytes().all(|b| b.is_ascii_digit()) {
             true => format!("{} B", self.size),
-            false => self.size.clone(),
+            false => self.size.replace("KiB", " KiB").replace("MiB", " MiB"),
         };
         let subscribers = units::count(u64::from(self.subscribers));
         format!("{subscribers} subscribers × {size} × {}", self.outstanding)
