@@ -1,7 +1,7 @@
 //! All groups of a run as one load: who sits where, and what happens to whom.
 
-use super::churn::Churn;
 use super::group::{Group, Plan};
+use super::guests::Churn;
 use super::slow::Trickle;
 use crate::drive::{Clock, Load, Span};
 use crate::proof::{Book, Faults, Part};

@@ -16,10 +16,12 @@ pub mod mixed;
 pub mod slow;
 pub mod soak;
 
+mod arrival;
 mod crowd;
 mod fates;
 mod finish;
 mod group;
 mod growth;
+mod guests;
 mod pairs;
 mod senders;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::churn::{Churn, Coming, all_leave};
+use super::churn::{Coming, all_leave};
 use super::crowd::Crowd;
 use super::fanout::People;
 use super::finish;
 use super::growth::growth;
+use super::guests::Churn;
 use super::inside::Inside;
 use crate::cli::{Common, Sending, duration};
 use crate::drive::{Connected, Driven, Load, Span, Stage, connect, measure};
