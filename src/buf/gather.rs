@@ -12,31 +12,25 @@ pub const HEADER_ROOM: usize = 10;
 const LEAST: usize = 512;
 
 /// See the top of the file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Gather {
+    /// Empty, or the room for a header and the message behind it.
     bytes: Vec<u8>,
-}
-
-impl Default for Gather {
-    fn default() -> Gather {
-        Gather {
-            bytes: vec![0; HEADER_ROOM],
-        }
-    }
 }
 
 impl Gather {
     /// Room for `len` more bytes, to be filled by the caller. `expected`: how many are to come after
     /// these, `u64::MAX` when nobody said; capacity is at most doubled for their sake.
     pub fn grow(&mut self, len: usize, expected: u64) -> &mut [u8] {
-        let at = self.bytes.len();
+        let at = self.bytes.len().max(HEADER_ROOM);
         let need = at + len;
         if need > self.bytes.capacity() {
             let whole = (need as u64)
                 .saturating_add(expected)
                 .min(usize::MAX as u64) as usize;
             let ahead = (2 * self.bytes.capacity()).max(LEAST);
-            self.bytes.reserve_exact(whole.min(need.max(ahead)) - at);
+            let capacity = whole.min(need.max(ahead));
+            self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.resize(need, 0);
         &mut self.bytes[at..]
@@ -49,12 +43,12 @@ impl Gather {
 
     /// The message so far.
     pub fn payload(&self) -> &[u8] {
-        &self.bytes[HEADER_ROOM..]
+        self.bytes.get(HEADER_ROOM..).unwrap_or_default()
     }
 
     /// Bytes of the message so far.
     pub fn len(&self) -> usize {
-        self.bytes.len() - HEADER_ROOM
+        self.payload().len()
     }
 
     /// Whether there are none.
@@ -69,6 +63,9 @@ impl Gather {
 
     /// Puts `header` directly in front of the message; returns the bytes and where it begins.
     pub fn into_message(mut self, header: &[u8]) -> (Vec<u8>, usize) {
+        if self.bytes.is_empty() {
+            self.bytes.resize(HEADER_ROOM, 0);
+        }
         let first = HEADER_ROOM - header.len();
         self.bytes[first..HEADER_ROOM].copy_from_slice(header);
         (self.bytes, first)

@@ -44,6 +44,7 @@ pub enum WsEvent<'a> {
 /// A message under way.
 #[derive(Debug, Default)]
 struct Collect {
+    decoder: Decoder,
     gather: Gather,
     utf8: Utf8,
 }
@@ -51,7 +52,7 @@ struct Collect {
 /// See the top of the file.
 #[derive(Debug, Default)]
 pub struct WsConn {
-    decoder: Decoder,
+    /// None between messages, when a decoder has nothing to remember.
     collect: Option<Box<Collect>>,
     /// What was agreed upon about compression.
     deflate: Option<Deflate>,
@@ -81,7 +82,12 @@ impl WsConn {
         gather: bool,
         limits: &DecodeLimits,
     ) -> Result<(usize, Option<WsEvent<'a>>), Reason> {
-        let (used, event) = self.decoder.decode(input, hold, limits)?;
+        let mut fresh = Decoder::default();
+        let decoder = self.collect.as_mut().map_or(&mut fresh, |c| &mut c.decoder);
+        let (used, event) = decoder.decode(input, hold, limits)?;
+        if fresh.in_message() {
+            self.collect.get_or_insert_default().decoder = fresh;
+        }
         let event = match event {
             None => return Ok((used, None)),
             Some(Event::Message {
@@ -95,7 +101,10 @@ impl WsConn {
                 key,
                 payload,
             },
-            Some(Event::Part { .. }) if !gather => WsEvent::Part,
+            Some(Event::Part { last, .. }) if !gather => {
+                self.collect.take_if(|_| last);
+                WsEvent::Part
+            }
             Some(Event::Part {
                 kind,
                 compressed,
@@ -149,8 +158,10 @@ impl WsConn {
         self.collect.as_ref().map_or(0, |c| c.gather.capacity())
     }
 
-    /// Drops what was gathered: nobody will publish it.
+    /// Drops what was gathered: nobody will publish it. Where its frames end is still known.
     pub fn forget(&mut self) {
-        self.collect = None;
+        if let Some(collect) = &mut self.collect {
+            collect.gather = Gather::default();
+        }
     }
 }

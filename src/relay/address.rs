@@ -25,7 +25,7 @@ impl Relay {
         }
         let address = address.to_canonical();
         if self.is_trusted(address) {
-            self.peer(slot).address = Some(Box::new(address));
+            self.peer(slot).set_address(address);
             return Ok(());
         }
         let max = self.settings.limits.connections_per_address_max;
@@ -34,7 +34,7 @@ impl Relay {
             return Err(Reason::FullAddress);
         }
         *count += 1;
-        self.peer(slot).address = Some(Box::new(address));
+        self.peer(slot).set_address(address);
         Ok(())
     }
 
@@ -45,7 +45,7 @@ impl Relay {
         slot: u32,
         request: &Request<'_, '_>,
     ) -> Result<(), Reason> {
-        let known = self.peers[slot as usize].address.as_deref().copied();
+        let known = self.peers[slot as usize].address();
         let Some(proxy) = known.filter(|a| self.addresses_matter() && self.is_trusted(*a)) else {
             return Ok(());
         };
@@ -62,20 +62,20 @@ impl Relay {
         match client {
             Some(Ok(client)) => self.note_address(slot, client),
             _ => {
-                self.peer(slot).address = Some(Box::new(proxy));
+                self.peer(slot).set_address(proxy);
                 Ok(())
             }
         }
     }
 
-    pub(super) fn forget_address(&mut self, address: Option<Box<IpAddr>>) {
-        let Some(address) = address.filter(|a| !self.is_trusted(**a)) else {
+    pub(super) fn forget_address(&mut self, address: Option<IpAddr>) {
+        let Some(address) = address.filter(|a| !self.is_trusted(*a)) else {
             return;
         };
-        if let Some(count) = self.addresses.get_mut(&*address) {
+        if let Some(count) = self.addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
-                self.addresses.remove(&*address);
+                self.addresses.remove(&address);
             }
         }
     }

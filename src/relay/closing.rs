@@ -227,9 +227,9 @@ impl Relay {
         let peer = self.peers.remove(slot as usize);
         let reset = peer.is(RESET);
         self.counters.close(peer.reason);
-        *self.held_by(peer.is(ADMIN)) -= peer.counted;
+        *self.held_by(peer.is(ADMIN)) -= peer.counted as usize;
         self.admins -= usize::from(peer.is(ADMIN));
-        self.forget_address(peer.address);
+        self.forget_address(peer.address());
         Some(Reaped { slot, reset })
     }
 }

@@ -67,7 +67,7 @@ impl Relay {
                 }
             }
             Conn::Http(http) => {
-                let resting = http.resting || (http.is_idle() && peer.tail.is_none());
+                let resting = http.resting || (http.is_idle() && peer.tail().is_empty());
                 if !self.give_up_held(slot, Reason::Drain, now) && (resting || hurry) {
                     self.finish(slot, Reason::Drain, now);
                 }

@@ -15,20 +15,20 @@ impl Relay {
         self.inflated_in_turn = 0;
         self.peer(slot).flags &= !READY;
         self.publish_held(slot, now);
-        let Some(tail) = self.peer(slot).tail.take() else {
-            return 0;
-        };
-        scratch[..tail.len()].copy_from_slice(&tail);
-        tail.len()
+        let peer = self.peer(slot);
+        let kept = peer.tail().len();
+        scratch[..kept].copy_from_slice(peer.tail());
+        peer.set_tail(&[]);
+        kept
     }
 
     /// Keeps input until the slot is read again.
     pub fn keep(&mut self, slot: u32, rest: &[u8], now: u64) {
         let peer = self.peer(slot);
         if peer.phase != Phase::Open && peer.phase != Phase::Closing {
-            peer.tail = None;
+            peer.set_tail(&[]);
         } else if !rest.is_empty() {
-            peer.tail = Some(Box::new(rest.to_vec()));
+            peer.set_tail(rest);
             self.request_begins(slot, now);
         }
         self.recount(slot);

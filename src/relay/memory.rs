@@ -15,11 +15,11 @@ impl Relay {
     /// Counts anew what a connection owns.
     pub(super) fn recount(&mut self, slot: u32) {
         let peer = &mut self.peers[slot as usize];
-        let memory = peer.memory();
+        let memory = u32::try_from(peer.memory()).unwrap_or(u32::MAX);
         let (admin, before) = (peer.is(ADMIN), peer.counted);
         peer.counted = memory;
         let sum = self.held_by(admin);
-        *sum = *sum - before + memory;
+        *sum = *sum - before as usize + memory as usize;
     }
 
     /// The sum that a connection's private memory counts in. What operators are answered is
@@ -67,7 +67,7 @@ impl Relay {
         }
         mark("memory_closes_largest");
         self.counters.refuse(Reason::Memory);
-        let gathers = peer.phase == Phase::Open && peer.conn.memory() > peer.counted / 2;
+        let gathers = peer.phase == Phase::Open && peer.conn.memory() > peer.counted as usize / 2;
         match &peer.conn {
             Conn::Ws(_) if gathers => self.close_ws(slot, Reason::Memory, now),
             Conn::Http(_) if gathers => {

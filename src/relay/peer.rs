@@ -67,21 +67,24 @@ pub struct Peer {
     pub place: Option<Place>,
     /// Private output.
     pub out: Option<Box<Out>>,
-    /// Input that could not be used yet.
-    #[expect(
-        clippy::box_collection,
-        reason = "a peer at rest pays 8 bytes for it, not 24"
-    )]
-    pub tail: Option<Box<Vec<u8>>>,
-    /// Where it comes from, where that matters.
-    pub address: Option<Box<IpAddr>>,
+    /// What few peers have.
+    rare: Option<Box<Rare>>,
     /// Of a WebSocket at rest (open, no ping out), when a sign of life came last; of any other, the
     /// deadline of its phase. See [`Peer::due`].
     clock_ms: u64,
     /// Time of its live timer entry.
     pub armed_ms: u64,
-    /// Memory counted for it so far.
-    pub counted: usize,
+    /// Memory counted for it so far; no more than fits is counted.
+    pub counted: u32,
+}
+
+/// What a peer at rest does not have, and pays 8 bytes for.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Input that could not be used yet.
+    tail: Vec<u8>,
+    /// Where it comes from, where that matters.
+    address: Option<IpAddr>,
 }
 
 impl Peer {
@@ -96,8 +99,7 @@ impl Peer {
             conn: Conn::Http(Box::<HttpConn>::default()),
             place: None,
             out: None,
-            tail: None,
-            address: None,
+            rare: None,
             clock_ms: due_ms,
             armed_ms: NEVER,
             counted: 0,
@@ -155,6 +157,31 @@ impl Peer {
         }
     }
 
+    /// Input that could not be used yet.
+    pub fn tail(&self) -> &[u8] {
+        self.rare.as_ref().map_or(&[], |r| &r.tail)
+    }
+
+    /// Replaces the input that could not be used yet.
+    pub fn set_tail(&mut self, tail: &[u8]) {
+        match &mut self.rare {
+            Some(rare) if tail.is_empty() && rare.address.is_none() => self.rare = None,
+            Some(rare) => rare.tail = tail.to_vec(),
+            None if tail.is_empty() => {}
+            None => self.rare.get_or_insert_default().tail = tail.to_vec(),
+        }
+    }
+
+    /// Where it comes from, where that matters.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.rare.as_ref()?.address
+    }
+
+    /// Notes where it comes from.
+    pub fn set_address(&mut self, address: IpAddr) {
+        self.rare.get_or_insert_default().address = Some(address);
+    }
+
     /// Bytes of private output not yet sent.
     pub fn out_len(&self) -> usize {
         self.out.as_ref().map_or(0, |o| o.pending().len())
@@ -168,7 +195,7 @@ impl Peer {
     /// Memory it owns in boxes.
     pub fn memory(&self) -> usize {
         let out = self.out.as_ref().map_or(0, |o| o.capacity());
-        let tail = self.tail.as_ref().map_or(0, |t| t.capacity());
+        let tail = self.rare.as_ref().map_or(0, |r| r.tail.capacity());
         out + tail + self.conn.memory()
     }
 }

@@ -1,7 +1,7 @@
 //! The client's byte stream in, events out (RFC 6455 5).
 //!
 //! Rules:
-//! - At rest a decoder is one null pointer. Only a message under way owns a [`Partial`].
+//! - A decoder between messages is the same as a new one: only a message under way has a [`Partial`].
 //! - Each call decodes one event from the front of the input. What is not consumed is shown again
 //!   with more behind it; checks change nothing until something is consumed.
 //! - Order of checks on a frame: its header, its place in the sequence, the message's size, the
@@ -80,10 +80,8 @@ pub type Decoded<'a> = (usize, Option<Event<'a>>);
 /// Decodes one client's frames. After an error it must not be called again.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    partial: Option<Box<Partial>>,
+    partial: Option<Partial>,
 }
-
-const _: () = assert!(size_of::<Decoder>() == size_of::<usize>());
 
 /// A message under way: part of it was handed out, more is to come.
 #[derive(Debug)]
@@ -182,7 +180,7 @@ impl Decoder {
             return Ok((end, Some(event)));
         }
         self.partial
-            .get_or_insert_with(|| Box::new(Partial::new(kind, header.compressed)))
+            .get_or_insert_with(|| Partial::new(kind, header.compressed))
             .begin(header);
         Ok(self.part(first, at, input))
     }
