@@ -91,6 +91,10 @@ pub const SLICES_MAX: usize = 16;
 
 /// Connections that may wait to be accepted; the kernel takes `somaxconn` if that is less.
 pub const BACKLOG: i32 = 4096;
+/// Bytes that the kernel takes of one connection beyond what it could send (TCP_NOTSENT_LOWAT): a
+/// peer that stalls fills this and its own window, while one that is far away and takes what comes
+/// may have the whole send buffer on its way.
+pub const UNSENT_BYTES: u32 = 64 * 1024;
 /// What a waiting message counts for at least: a tiny one holds that much memory.
 pub const MESSAGE_BYTES_LEAST: u64 = 32;
 /// Messages of at least this many bytes, once gathered, become a segment of their own; smaller
@@ -185,7 +189,7 @@ impl Default for Limits {
             lag_bytes_max: LAG_BYTES,
             lag_timeout_ms: 0,
             unflushed_bytes_max: UNFLUSHED_BYTES,
-            send_buffer_bytes: 128 * 1024,
+            send_buffer_bytes: 256 * 1024,
             memory_bytes_max: MEMORY_BYTES,
             mailbox_messages_max: 4096,
             mailbox_bytes_max: 16 * MESSAGE_BYTES,

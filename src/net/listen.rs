@@ -1,15 +1,15 @@
 //! Listening sockets; the only file that names socket2.
 //!
 //! What is set on a listener is inherited by the connections it accepts (Linux copies the socket
-//! on accept), so accepting costs no call per option: TCP_NODELAY, the send buffer, keepalive and
-//! TCP_USER_TIMEOUT are all set here, once.
+//! on accept), so accepting costs no call per option: TCP_NODELAY, the send buffer, how much of it may
+//! be unsent, keepalive and TCP_USER_TIMEOUT are all set here, once.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::limits::BACKLOG;
+use crate::limits::{BACKLOG, UNSENT_BYTES};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Options of connections.
@@ -42,6 +42,7 @@ pub fn listen(address: SocketAddr, options: SocketOptions) -> io::Result<TcpList
     if options.send_buffer_bytes > 0 {
         socket.set_send_buffer_size(options.send_buffer_bytes)?;
     }
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -78,6 +79,7 @@ mod tests {
         assert!(socket.keepalive()?);
         assert_eq!(socket.tcp_keepalive_time()?, options.keepalive);
         assert_eq!(socket.tcp_user_timeout()?, Some(options.user_timeout));
+        assert_eq!(socket.tcp_notsent_lowat()?, UNSENT_BYTES);
         // The kernel doubles what it is asked for.
         assert_eq!(socket.send_buffer_size()?, 2 * options.send_buffer_bytes);
         Ok(())
