@@ -9,6 +9,7 @@ use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, RESET, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::http::{self, Reply};
+use crate::hub::Place;
 use crate::mark::mark;
 use crate::ws;
 
@@ -62,7 +63,7 @@ impl Relay {
     /// goes in front of that. Returns false where the connection was reset instead: a subscriber
     /// closed for lag inside a message holds its log no longer.
     fn leave_at_border(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
-        let Some(place) = self.peer(slot).place else {
+        let Some(place) = self.peer(slot).place() else {
             return true;
         };
         if self.hub.mid_message(place) {
@@ -83,13 +84,14 @@ impl Relay {
     }
 
     pub(super) fn leave(&mut self, slot: u32, now: u64) {
-        let Some(place) = self.peer(slot).place.take() else {
+        let Some(place) = self.peer(slot).place() else {
             return;
         };
+        self.peer(slot).set_place(None);
         for (moved, member) in self.hub.leave(place, now).into_iter().flatten() {
-            if let Some(place) = &mut self.peer(moved).place {
-                place.member = member;
-            }
+            let peer = self.peer(moved);
+            let place = peer.place().map(|place| Place { member, ..place });
+            peer.set_place(place);
         }
     }
 
@@ -156,7 +158,7 @@ impl Relay {
         peer.reason = reason;
         peer.phase = Phase::Doomed;
         peer.flags &= !BLOCKED;
-        let place = peer.place;
+        let place = peer.place();
         self.doomed.push(slot);
         if let Some(place) = place {
             // The sweep passes it by: the log must not go out ahead of private output.

@@ -61,7 +61,7 @@ impl Relay {
         match &peer.conn {
             Conn::Ws(_) => {
                 let has_all =
-                    self.letters.is_empty() && peer.place.is_none_or(|p| self.hub.caught_up(p));
+                    self.letters.is_empty() && peer.place().is_none_or(|p| self.hub.caught_up(p));
                 if hurry || (has_all && peer.out_len() == 0) {
                     self.close_ws(slot, Reason::Drain, now);
                 }

@@ -155,7 +155,7 @@ impl Relay {
     }
 
     fn hold(&mut self, slot: u32, blocked: bool, now: u64) {
-        if let Some(place) = self.peer(slot).place {
+        if let Some(place) = self.peer(slot).place() {
             self.hub.hold(place, blocked, now);
         }
     }
@@ -170,7 +170,7 @@ impl Relay {
             ..
         } = self;
         let peer = &mut peers[slot as usize];
-        if let Some(place) = peer.place
+        if let Some(place) = peer.place()
             && peer.out.is_some()
             && hub.mid_message(place)
         {
@@ -187,12 +187,12 @@ impl Relay {
                 Progress::All => {}
                 other => return other,
             }
-            match peer.place.and_then(|place| hub.take_gap(place)) {
+            match peer.place().and_then(|place| hub.take_gap(place)) {
                 Some(gap) => peer.out_tail().extend_from_slice(&gap),
                 None => break,
             }
         }
-        match peer.place {
+        match peer.place() {
             Some(place) => hub.push(place, false, wire, counters),
             None => Progress::All,
         }
@@ -201,7 +201,7 @@ impl Relay {
     /// The connection has everything.
     fn flushed(&mut self, slot: u32, now: u64) {
         let peer = &mut self.peers[slot as usize];
-        if let Some(place) = peer.place {
+        if let Some(place) = peer.place() {
             self.hub.release(place);
         }
         if peer.phase == Phase::Finishing {

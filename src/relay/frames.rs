@@ -105,7 +105,7 @@ impl Relay {
     ) -> Result<(), Reason> {
         let len = body.len() as u64;
         let peer = &self.peers[slot as usize];
-        match peer.place {
+        match peer.place() {
             Some(place) => {
                 let sender = (!peer.is(ECHO)).then_some(Sender(place));
                 let channel = self.hub.channel_of(place);

@@ -60,7 +60,7 @@ impl Relay {
         }
         // Room enough, though not all of it has been flushed.
         peer.flags &= !FULL_OUT;
-        if let Some(channel) = peer.place.map(|place| self.hub.channel_of(place))
+        if let Some(channel) = peer.place().map(|place| self.hub.channel_of(place))
             && self.hub.paused(channel)
         {
             mark("publisher_paused");

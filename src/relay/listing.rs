@@ -183,7 +183,7 @@ impl Relay {
         let oldest = youngest_first.into_sorted_vec().into_iter();
         oldest
             .map(|(_, _, slot)| {
-                let place = self.peers[slot as usize].place;
+                let place = self.peers[slot as usize].place();
                 let standing = place.map(|place| self.hub.standing(place, now));
                 self.row(slot, standing, now)
             })

@@ -322,4 +322,4 @@ impl Relay {
     }
 }
 
-const _: () = assert!(size_of::<Peer>() <= 80);
+const _: () = assert!(size_of::<Peer>() <= 72);

@@ -63,8 +63,8 @@ pub struct Peer {
     pub reason: Reason,
     /// What it speaks.
     pub conn: Conn,
-    /// Its place in a channel.
-    pub place: Option<Place>,
+    /// Its place in a channel; `NOWHERE` if it has none.
+    place: Place,
     /// Private output.
     pub out: Option<Box<Out>>,
     /// What few peers have.
@@ -77,6 +77,12 @@ pub struct Peer {
     /// Memory counted for it so far; no more than fits is counted.
     pub counted: u32,
 }
+
+/// No place in a channel: there are never so many streams.
+const NOWHERE: Place = Place {
+    stream: u32::MAX,
+    member: u32::MAX,
+};
 
 /// What a peer at rest does not have, and pays 8 bytes for.
 #[derive(Debug, Default)]
@@ -97,13 +103,23 @@ impl Peer {
             begun_s: u32::try_from(now / 1000).unwrap_or(u32::MAX),
             reason: Reason::Done,
             conn: Conn::Http(Box::<HttpConn>::default()),
-            place: None,
+            place: NOWHERE,
             out: None,
             rare: None,
             clock_ms: due_ms,
             armed_ms: NEVER,
             counted: 0,
         }
+    }
+
+    /// Its place in a channel.
+    pub fn place(&self) -> Option<Place> {
+        (self.place != NOWHERE).then_some(self.place)
+    }
+
+    /// It joined, left, or others have left and moved it.
+    pub fn set_place(&mut self, place: Option<Place>) {
+        self.place = place.unwrap_or(NOWHERE);
     }
 
     /// Whether a flag is set.

@@ -238,8 +238,8 @@ impl Relay {
             Some(bits) => Form::Deflated(bits),
             None => Form::Plain,
         };
-        peer.place = channel.map(|channel| self.hub.join(channel, form, peer.token(slot)));
-        if let Some(place) = peer.place {
+        peer.set_place(channel.map(|channel| self.hub.join(channel, form, peer.token(slot))));
+        if let Some(place) = peer.place() {
             // Nothing of the log goes out before the answer.
             self.hub.hold(place, peer.is(BLOCKED), now);
         }

@@ -16,7 +16,7 @@ impl Relay {
             mark("lag_forgiven");
             return;
         }
-        let place = peer.place.filter(|_| peer.phase == Phase::Open);
+        let place = peer.place().filter(|_| peer.phase == Phase::Open);
         if place.is_some_and(|place| self.skip(slot, place)) {
             return;
         }
