@@ -71,6 +71,8 @@ pub const ADMIN_REFUSALS_MAX: usize = 8;
 pub const LISTED_MAX: usize = 500;
 /// See `LISTED_MAX`.
 pub const LISTED_DEFAULT: usize = 20;
+/// Log lines that wait to be written; further ones are lost, and counted.
+pub const LOG_LINES_MAX: usize = 4096;
 /// Descriptors kept for listeners, epoll, the waker, logs, the refused, operators and the standard
 /// streams.
 pub const DESCRIPTORS_RESERVE: usize =

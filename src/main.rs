@@ -32,10 +32,13 @@ fn fail(line: &str) -> ExitCode {
 }
 
 /// Serves until told to stop.
-fn run(config: Config) -> ExitCode {
-    if let Err(line) = logging::init(config.log_format, &config.log_filter) {
-        return fail(&line);
-    }
+fn run(mut config: Config) -> ExitCode {
+    // Held to the end: what waits to be written is written then.
+    let logging = match logging::init(config.log_format, &config.log_filter) {
+        Ok(logging) => logging,
+        Err(line) => return fail(&line),
+    };
+    config.settings.log_lines_lost = logging.lost();
     let mut server = match Server::bind(&config) {
         Ok(server) => server,
         Err(error) => return fail(&error.to_string()),

@@ -1,6 +1,7 @@
 //! What the relay was told to do, apart from bounds: whom it lets in and what it offers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub channels: Vec<ChannelRule>,
     /// Names besides localhost that a request at an admin address may be for.
     pub admin_hosts: Vec<String>,
+    /// Log lines that were lost, for the metrics.
+    pub log_lines_lost: Lost,
     /// Decline permessage-deflate.
     pub no_deflate: bool,
 }
@@ -71,6 +74,22 @@ pub struct ChannelRule {
     pub lag_bytes_max: Option<usize>,
     /// See `Limits::lag_timeout_ms`.
     pub lag_timeout_ms: Option<u64>,
+}
+
+/// Counts what is lost outside the relay, when it is asked.
+#[derive(Clone, Default)]
+pub struct Lost(Option<Arc<dyn Fn() -> u64 + Send + Sync>>);
+
+impl Lost {
+    /// Counted by `count`.
+    pub fn counted_by(count: impl Fn() -> u64 + Send + Sync + 'static) -> Lost {
+        Lost(Some(Arc::new(count)))
+    }
+
+    /// How many so far.
+    pub fn count(&self) -> u64 {
+        self.0.as_ref().map_or(0, |count| count())
+    }
 }
 
 /// Which `Origin` values are let in. A request without `Origin` always is: it is not a browser's.

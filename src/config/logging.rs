@@ -1,12 +1,18 @@
 //! Log lines through `tracing`: human or JSON, to standard error, never to standard output.
+//!
+//! A thread of its own writes them: where nobody reads standard error, lines wait up to a bound and
+//! are then lost and counted, and the loop goes on.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tracing::Dispatch;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::values::Bad;
+use crate::limits::LOG_LINES_MAX;
+use crate::settings::Lost;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,12 +64,41 @@ pub fn check_filter(text: &str) -> Result<(), Bad> {
         .map_err(|_| bad())
 }
 
+/// Logging under way. Lines that wait are written when this is dropped, for a second at most.
+#[derive(Debug)]
+pub struct Logging {
+    lost: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl Logging {
+    /// Counts the lines that were lost.
+    pub fn lost(&self) -> Lost {
+        let lost = self.lost.clone();
+        Lost::counted_by(move || lost.dropped_lines() as u64)
+    }
+}
+
 /// Starts logging for the whole process. Fails if the filter is bad or logging was started
 /// before.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), String> {
-    let dispatch = dispatch(format, filter, std::io::stderr, colours())?;
+pub fn init(format: LogFormat, filter: &str) -> Result<Logging, String> {
+    let (to, logging) = writer(std::io::stderr(), LOG_LINES_MAX);
+    let dispatch = dispatch(format, filter, to, colours())?;
     tracing::dispatcher::set_global_default(dispatch)
-        .map_err(|e| format!("logging cannot be started: {e}"))
+        .map_err(|e| format!("logging cannot be started: {e}"))?;
+    Ok(logging)
+}
+
+/// Writes on a thread of its own; `lines` wait for it at most.
+fn writer(to: impl Write + Send + 'static, lines: usize) -> (NonBlocking, Logging) {
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(lines);
+    let (writer, guard) = builder.lossy(true).thread_name("log").finish(to);
+    let lost = writer.error_counter();
+    let logging = Logging {
+        lost,
+        _writer: guard,
+    };
+    (writer, logging)
 }
 
 fn dispatch<W>(format: LogFormat, filter: &str, to: W, ansi: bool) -> Result<Dispatch, String>
@@ -169,6 +204,38 @@ mod tests {
         let text = written(LogFormat::Human, "off,longwave=debug");
         assert!(text.contains("not by default"), "{text}");
         assert_eq!(written(LogFormat::Human, "off"), "");
+    }
+
+    /// Takes nothing until it may.
+    struct Stuck(std::sync::mpsc::Receiver<()>, Writer);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_wait_then_are_lost_and_counted_and_hold_nobody_up() {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let (go_on, wait) = std::sync::mpsc::channel();
+        let (to, logging) = writer(Stuck(wait, Writer(bytes.clone())), 3);
+        let dispatch = dispatch(LogFormat::Human, "info", to, false).unwrap();
+        tracing::dispatcher::with_default(&dispatch, || {
+            (0..10).for_each(|n| tracing::info!(n, "a line"));
+        });
+        // Three wait, and one may be on its way out.
+        let lost = logging.lost().count();
+        assert!((6..=7).contains(&lost), "{lost}");
+        drop(go_on);
+        drop(logging);
+        let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count() as u64, 10 - lost, "{text}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::ws::DeflateCounts;
 struct Snapshot {
     counters: Counters,
     pauses: u64,
+    log_lines_lost: u64,
     deflate: DeflateCounts,
     limits: Vec<(&'static str, u64)>,
     gauges: Vec<(&'static str, &'static str, u64)>,
@@ -63,6 +64,7 @@ impl Relay {
         registry.register_collector(Box::new(Snapshot {
             counters: self.counters.clone(),
             pauses: self.hub.pauses(),
+            log_lines_lost: self.settings.log_lines_lost.count(),
             deflate: self.hub.deflate_counts(),
             limits: bounds(&self.settings.limits),
             gauges,
@@ -82,7 +84,14 @@ impl Collector for Snapshot {
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
         let compression = compression(&self.counters, self.deflate);
-        let totals = totals(&self.counters, self.pauses);
+        let lost = (
+            "log_lines_lost",
+            "Log lines lost because standard error took no more",
+            self.log_lines_lost,
+        );
+        let totals = totals(&self.counters, self.pauses)
+            .into_iter()
+            .chain([lost]);
         for (name, help, value) in totals.into_iter().chain(compression) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(

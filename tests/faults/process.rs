@@ -1,12 +1,13 @@
 //! Descriptors, stalls and signals: what only a process of its own can be given.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use longwave::limits::{DESCRIPTORS_RESERVE, REFUSALS_MAX};
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::support::*;
@@ -214,6 +215,45 @@ fn operators_come_in_although_the_public_has_all_its_descriptors() {
     let all = max + REFUSALS_MAX as u64;
     assert_eq!(metric(admin, "connections"), all);
     assert_eq!(metric(admin, "accept_exhausted_total"), 0);
+}
+
+/// Standard error is a pipe that is full and that nobody reads: it serves, stops in order, and what it
+/// had to say is written once somebody reads.
+#[test]
+fn a_full_pipe_for_its_log_holds_nobody_up() {
+    let (reads, writes) = std::io::pipe().expect("a pipe");
+    let mut filler = writes.try_clone().expect("a descriptor");
+    fcntl_setfl(&filler, OFlags::NONBLOCK).expect("a pipe can");
+    while filler.write(&[b'\n'; 4096]).is_ok() {}
+    fcntl_setfl(&filler, OFlags::empty()).expect("a pipe can");
+    drop(filler);
+    // Its log cannot tell the port, so it is given one that was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let address = free.expect("a port is free");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_longwave"))
+        .args(["--listen", &address.to_string()])
+        .env_remove("RUST_LOG")
+        .stderr(writes)
+        .spawn()
+        .expect("the binary starts");
+    wait_until("it listens", || TcpStream::connect(address).is_ok());
+    exchange(address);
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    wait_until("it listens no more", || {
+        TcpStream::connect(address).is_err()
+    });
+    let mut text = String::new();
+    let reader = std::thread::spawn(move || {
+        let mut reads = reads;
+        reads.read_to_string(&mut text).expect("it is text");
+        text
+    });
+    wait_until("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let text = reader.join().expect("the log was read");
+    for words in ["listening on", "stopping", "stopped"] {
+        assert!(text.contains(words), "{words} is not in {}", text.trim());
+    }
 }
 
 /// More connections than one turn accepts wait at once, and no further edge comes; among them are
