@@ -1,13 +1,16 @@
 //! Runs one thing many times for an instruction count; `benches/instructions.sh` calls it under
 //! callgrind, which counts the same every time.
 //!
-//! `count fanout SUBSCRIBERS MESSAGES BYTES TURNS`, or `count unmask|utf8|decode BYTES TURNS`.
+//! `count fanout SUBSCRIBERS MESSAGES BYTES TURNS`, `count json|deflated SUBSCRIBERS BYTES TURNS`, or `count unmask|utf8|decode BYTES TURNS`.
 
 mod bed;
+#[path = "texts/json.rs"]
+mod json;
 
 use std::hint::black_box;
 
-use bed::{Bed, masked};
+use bed::{Bed, frame_of, masked};
+use json::json;
 use longwave::ws::{self, DecodeLimits, Decoder};
 
 fn main() {
@@ -19,6 +22,15 @@ fn main() {
         ("fanout", &[subscribers, messages, bytes, turns]) => {
             let mut bed = Bed::new(subscribers, bytes);
             (0..turns).for_each(|_| bed.turn(messages));
+            println!("{} sends, {} bytes", bed.network.sends, bed.network.bytes);
+        }
+        ("json" | "deflated", &[subscribers, bytes, turns]) => {
+            let offer = match what.as_str() {
+                "deflated" => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+                _ => "",
+            };
+            let mut bed = Bed::with(subscribers, offer, frame_of(&json(bytes)));
+            (0..turns).for_each(|_| bed.turn(1));
             println!("{} sends, {} bytes", bed.network.sends, bed.network.bytes);
         }
         ("unmask", &[bytes, turns]) => {

@@ -45,24 +45,32 @@ pub struct Bed {
     pub publisher: u32,
 }
 
-const UPGRADE: &[u8] = b"GET /channels/bench HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+const UPGRADE: &str = "GET /channels/bench HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 impl Bed {
     /// A channel with so many subscribers and a publisher of messages of so many bytes.
     pub fn new(subscribers: usize, bytes: usize) -> Bed {
+        Bed::with(subscribers, "", masked(bytes))
+    }
+
+    /// The same with this frame as the message, and with these lines in each upgrade.
+    pub fn with(subscribers: usize, lines: &str, frame: Vec<u8>) -> Bed {
         let mut settings = Settings::default();
         settings.limits.connections_max = subscribers + 2;
         let mut bed = Bed {
             relay: Relay::new(settings),
             network: Network::default(),
-            frame: masked(bytes),
+            frame,
             publisher: 0,
         };
         for _ in 0..=subscribers {
             bed.publisher = bed.connect();
-            bed.feed(bed.publisher, &mut UPGRADE.to_vec());
+            bed.feed(
+                bed.publisher,
+                &mut format!("{UPGRADE}{lines}\r\n").into_bytes(),
+            );
             bed.flush();
         }
         assert_eq!(bed.relay.hub().subscribers("bench"), subscribers + 1);
@@ -101,9 +109,14 @@ impl Bed {
     }
 }
 
-/// A masked text frame, as a client sends it.
+/// A masked text frame of so many bytes, as a client sends it.
 pub fn masked(len: usize) -> Vec<u8> {
-    let mut frame = vec![0x81];
+    frame_of(&vec![b'a'; len])
+}
+
+/// The same with this payload.
+pub fn frame_of(payload: &[u8]) -> Vec<u8> {
+    let (mut frame, len) = (vec![0x81], payload.len());
     match len {
         0..126 => frame.push(0x80 | len as u8),
         126..65_536 => {
@@ -117,6 +130,6 @@ pub fn masked(len: usize) -> Vec<u8> {
     }
     let key = [1, 2, 3, 4];
     frame.extend(key);
-    frame.extend((0..len).map(|i| b'a' ^ key[i % 4]));
+    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k));
     frame
 }

@@ -9,6 +9,7 @@
 //! - [`encode`] masks every frame with a key of its own (RFC 6455 5.3).
 
 pub mod http;
+mod inflate;
 
 use std::fmt;
 
@@ -60,6 +61,8 @@ impl Opcode {
 pub enum Violation {
     /// RSV bits without a negotiated extension (5.2).
     ReservedBits,
+    /// A compressed message that does not inflate, or is cut (RFC 7692 7.2.2).
+    BadDeflate,
     /// Opcode 3 to 7 or 11 to 15 (5.2).
     ReservedOpcode,
     /// A server must not mask (5.1).
@@ -89,6 +92,7 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Violation::ReservedBits => "reserved bit set",
+            Violation::BadDeflate => "compressed message is malformed",
             Violation::ReservedOpcode => "reserved opcode",
             Violation::Masked => "server frame is masked",
             Violation::ControlTooLong => "control frame over 125 bytes",
@@ -126,6 +130,8 @@ pub enum Event<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Header {
     fin: bool,
+    /// It begins a compressed message.
+    compressed: bool,
     opcode: Opcode,
     bytes: usize,
     payload: usize,
@@ -146,10 +152,22 @@ pub struct Decoder {
     message: Vec<u8>,
     /// Whether a fragmented message is under way, and whether it is text.
     under_way: Option<bool>,
+    /// The message under way is compressed.
+    compressed: bool,
+    /// Messages may be compressed.
+    deflate: bool,
     closed: bool,
 }
 
 impl Decoder {
+    /// One of a connection that has agreed to compression, or has not.
+    pub fn new(deflate: bool) -> Decoder {
+        Decoder {
+            deflate,
+            ..Decoder::default()
+        }
+    }
+
     /// Takes the next bytes and gives each event to `each`. After an error it is not to be fed.
     pub fn feed(
         &mut self,
@@ -159,7 +177,7 @@ impl Decoder {
         if !self.tail.is_empty() {
             data = self.finish_tail(data, each)?;
         }
-        while let Some(header) = parse_header(data)? {
+        while let Some(header) = parse_header(data, self.deflate)? {
             self.admit(&header)?;
             let Some(frame) = data.get(..header.whole()) else {
                 break;
@@ -187,7 +205,7 @@ impl Decoder {
     ) -> Result<&'d [u8], Violation> {
         let mut tail = std::mem::take(&mut self.tail);
         let header = loop {
-            if let Some(header) = parse_header(&tail)? {
+            if let Some(header) = parse_header(&tail, self.deflate)? {
                 break header;
             }
             let Some((first, rest)) = data.split_first() else {
@@ -243,17 +261,20 @@ impl Decoder {
                 each(Event::Close(code, reason));
             }
             Opcode::Text | Opcode::Binary if header.fin => {
-                give(header.opcode == Opcode::Text, payload, each)?;
+                let text = header.opcode == Opcode::Text;
+                give(text, header.compressed, payload, each)?;
             }
             Opcode::Text | Opcode::Binary => {
                 self.under_way = Some(header.opcode == Opcode::Text);
+                self.compressed = header.compressed;
                 self.message.extend_from_slice(payload);
             }
             Opcode::Continuation => {
                 self.message.extend_from_slice(payload);
                 if header.fin {
                     let text = self.under_way.take() == Some(true);
-                    give(text, &std::mem::take(&mut self.message), each)?;
+                    let message = std::mem::take(&mut self.message);
+                    give(text, self.compressed, &message, each)?;
                 }
             }
         }
@@ -261,7 +282,15 @@ impl Decoder {
     }
 }
 
-fn give(text: bool, payload: &[u8], each: &mut impl FnMut(Event<'_>)) -> Result<(), Violation> {
+fn give(
+    text: bool,
+    compressed: bool,
+    payload: &[u8],
+    each: &mut impl FnMut(Event<'_>),
+) -> Result<(), Violation> {
+    if compressed {
+        return inflate::inflate(payload, |payload| give(text, false, payload, each));
+    }
     if text && std::str::from_utf8(payload).is_err() {
         return Err(Violation::BadUtf8);
     }
@@ -270,11 +299,12 @@ fn give(text: bool, payload: &[u8], each: &mut impl FnMut(Event<'_>)) -> Result<
 }
 
 /// The header at the start of `data`, `None` while it is not whole.
-fn parse_header(data: &[u8]) -> Result<Option<Header>, Violation> {
+fn parse_header(data: &[u8], deflate: bool) -> Result<Option<Header>, Violation> {
     let &[first, ref rest @ ..] = data else {
         return Ok(None);
     };
-    if first & 0x70 != 0 {
+    let compressed = deflate && first & 0x70 == 0x40 && matches!(first & 0x0f, 1 | 2);
+    if first & 0x70 != 0 && !compressed {
         return Err(Violation::ReservedBits);
     }
     let opcode = Opcode::of(first & 0x0f).ok_or(Violation::ReservedOpcode)?;
@@ -296,6 +326,7 @@ fn parse_header(data: &[u8]) -> Result<Option<Header>, Violation> {
     };
     Ok(Some(Header {
         fin,
+        compressed,
         opcode,
         bytes: 2 + length_bytes,
         payload,

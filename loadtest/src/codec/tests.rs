@@ -57,6 +57,42 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn compressed_messages_are_inflated_however_they_are_cut() {
+    // RFC 7692 7.2.3.1: "Hello", in one frame and in two.
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let wire = [
+        frame(0xc1, &hello),
+        frame(0x41, &hello[..3]),
+        frame(0x89, b"ping"),
+        frame(0x80, &hello[3..]),
+        frame(0x81, b"plain"),
+    ]
+    .concat();
+    let message = |text: &[u8]| Owned::Message(true, text.to_vec());
+    let want = [
+        message(b"Hello"),
+        Owned::Ping(b"ping".to_vec()),
+        message(b"Hello"),
+        message(b"plain"),
+    ];
+    for size in 1..=wire.len() {
+        let (mut decoder, mut events) = (Decoder::new(true), Vec::new());
+        for piece in wire.chunks(size) {
+            decoder.feed(piece, &mut |e| events.push(own(e))).unwrap();
+        }
+        assert_eq!(events, want, "{size} bytes at a time");
+    }
+    let refused = |wire: &[u8]| Decoder::new(true).feed(wire, &mut |_| {}).unwrap_err();
+    assert_eq!(refused(&frame(0xc9, b"")), Violation::ReservedBits);
+    assert_eq!(refused(&frame(0xc0, b"")), Violation::ReservedBits);
+    assert_eq!(refused(&frame(0xc1, &hello[..4])), Violation::BadDeflate);
+    assert_eq!(
+        refused(&frame(0xc1, &[4, 0x80, 0xfe, 0x1f, 0])),
+        Violation::BadDeflate
+    );
+}
+
+#[test]
 fn a_stream_of_everything_a_server_may_send() {
     let long = vec![7; 300];
     let stream = [

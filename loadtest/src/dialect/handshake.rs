@@ -27,21 +27,26 @@ pub fn accept(key: &str) -> String {
     STANDARD.encode(sha.finalize())
 }
 
-/// The request for an upgrade.
-pub fn request(url: &Url, key: &str) -> String {
+/// The offer to compress, always without context takeover (RFC 7692 7.1.1).
+const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+    client_no_context_takeover\r\n";
+
+/// The request for an upgrade, which offers to compress or does not.
+pub fn request(url: &Url, key: &str, deflate: bool) -> String {
+    let offer = if deflate { OFFER } else { "" };
     format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{offer}\r\n",
         url.path, url.authority
     )
 }
 
-/// Reads the answer to a request with `key`: the bytes of its head once it is whole, `None`
+/// Reads the answer to a request with `key` and, with `deflate`, an offer to compress: the bytes of its head once it is whole, `None`
 /// before.
 ///
 /// # Errors
 /// Why this is no acceptance, as a sentence.
-pub fn answer(bytes: &[u8], key: &str) -> Result<Option<usize>, String> {
+pub fn answer(bytes: &[u8], key: &str, deflate: bool) -> Result<Option<usize>, String> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response.parse(bytes);
@@ -58,12 +63,12 @@ pub fn answer(bytes: &[u8], key: &str) -> Result<Option<usize>, String> {
             "the server answered {code} {reason} instead of 101"
         ));
     }
-    accepted(response.headers, key)?;
+    accepted(response.headers, key, deflate)?;
     Ok(Some(head))
 }
 
 /// Whether the fields of a 101 say what they must (RFC 6455 4.1, the client's list).
-fn accepted(headers: &[httparse::Header<'_>], key: &str) -> Result<(), String> {
+fn accepted(headers: &[httparse::Header<'_>], key: &str, deflate: bool) -> Result<(), String> {
     let values = |name: &'static str| {
         let named = headers
             .iter()
@@ -81,8 +86,18 @@ fn accepted(headers: &[httparse::Header<'_>], key: &str) -> Result<(), String> {
     if (keys.next().map(str::trim), keys.next()) != (Some(accept(key).as_str()), None) {
         return Err("the 101 has no or a wrong Sec-WebSocket-Accept".to_owned());
     }
+    let extensions: Vec<&str> = values("sec-websocket-extensions").collect();
+    if deflate {
+        let keeps_no_window = extensions.iter().any(|e| {
+            e.starts_with("permessage-deflate") && e.contains("server_no_context_takeover")
+        });
+        if extensions.len() != 1 || !keeps_no_window {
+            return Err("the server does not compress without context takeover".to_owned());
+        }
+    }
     for name in ["sec-websocket-extensions", "sec-websocket-protocol"] {
-        if values(name).next().is_some() {
+        let offered = deflate && name == "sec-websocket-extensions";
+        if !offered && values(name).next().is_some() {
             return Err(format!("the 101 has {name}, which was not offered"));
         }
     }
@@ -110,7 +125,29 @@ mod tests {
         let with_frame = [GOOD.as_bytes(), b"\x82\x01x"].concat();
         for n in 0..=with_frame.len() {
             let expected = (n >= GOOD.len()).then_some(GOOD.len());
-            assert_eq!(answer(&with_frame[..n], KEY), Ok(expected), "{n} bytes");
+            assert_eq!(
+                answer(&with_frame[..n], KEY, false),
+                Ok(expected),
+                "{n} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn compression_is_agreed_upon_or_the_run_does_not_begin() {
+        let with = |value: &str| {
+            let line = format!("\r\nSec-WebSocket-Extensions: {value}\r\n\r\n");
+            GOOD.replace("\r\n\r\n", &line)
+        };
+        let agreed = with("permessage-deflate; server_no_context_takeover");
+        assert_eq!(answer(agreed.as_bytes(), KEY, true), Ok(Some(agreed.len())));
+        for (text, deflate) in [
+            (GOOD.to_owned(), true),
+            (with("permessage-deflate"), true),
+            (with("x; server_no_context_takeover"), true),
+            (agreed, false),
+        ] {
+            assert!(answer(text.as_bytes(), KEY, deflate).is_err(), "{text}");
         }
     }
 
@@ -132,7 +169,7 @@ mod tests {
             ),
         ];
         for (text, word) in cases {
-            let error = answer(text.as_bytes(), KEY).unwrap_err();
+            let error = answer(text.as_bytes(), KEY, false).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
     }

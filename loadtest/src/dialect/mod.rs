@@ -73,6 +73,8 @@ pub struct Endpoint {
     pub speech: Speech,
     /// What payloads look like.
     pub form: Form,
+    /// Whether compression is offered, and has to be agreed upon.
+    pub deflate: bool,
     /// Whether payloads come back on these connections; what comes all the same is passed over.
     pub listens: bool,
 }

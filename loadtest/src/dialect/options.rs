@@ -35,6 +35,10 @@ pub struct DialectOptions {
     /// What payloads look like [default: binary; text with --publish-template and Socket.IO]
     #[arg(long, value_enum)]
     pub payload: Option<Form>,
+    /// Offer permessage-deflate; who declines is refused. What comes compressed is inflated and
+    /// checked, what is published goes as it is
+    #[arg(long)]
+    pub deflate: bool,
     /// Publishers connect here instead, and get nothing back: ws:// or wss://, or http:// or https://
     /// for a POST a message
     #[arg(long, value_name = "URL")]
@@ -94,6 +98,7 @@ impl Endpoints {
             tls: None,
             speech: Speech::Raw,
             form: Form::Binary,
+            deflate: false,
             listens: true,
         };
         Endpoints {
@@ -154,6 +159,7 @@ impl DialectOptions {
             url,
             speech: self.speech(true),
             form: self.form(),
+            deflate: self.deflate,
             listens: true,
         });
         Ok(Endpoints { listen, publish })
@@ -175,6 +181,7 @@ impl DialectOptions {
             url,
             speech: self.speech(false),
             form: self.form(),
+            deflate: self.deflate,
             listens: false,
         })
     }

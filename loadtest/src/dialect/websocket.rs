@@ -36,9 +36,9 @@ struct Listener<'a> {
 impl WebSocket {
     pub fn new(endpoint: Rc<Endpoint>) -> WebSocket {
         WebSocket {
+            decoder: Decoder::new(endpoint.deflate),
             endpoint,
             state: State::Asked(String::new(), Vec::new()),
-            decoder: Decoder::default(),
             attachment: false,
         }
     }
@@ -46,7 +46,7 @@ impl WebSocket {
     /// Asks for the upgrade.
     pub fn begin(&mut self, wire: &mut Wire<'_>) {
         let key = handshake::key([wire.random.next_u64(), wire.random.next_u64()]);
-        let request = handshake::request(&self.endpoint.url, &key);
+        let request = handshake::request(&self.endpoint.url, &key, self.endpoint.deflate);
         wire.out.extend_from_slice(request.as_bytes());
         self.state = State::Asked(key, Vec::new());
     }
@@ -65,7 +65,9 @@ impl WebSocket {
             return self.frames(bytes, wire, hear);
         };
         answer.extend_from_slice(bytes);
-        let Some(head) = handshake::answer(answer, key).map_err(Ended::Refused)? else {
+        let Some(head) =
+            handshake::answer(answer, key, self.endpoint.deflate).map_err(Ended::Refused)?
+        else {
             return Ok(());
         };
         let rest = answer.split_off(head);
@@ -152,7 +154,7 @@ impl WebSocket {
 
     /// Gives back its buffers.
     pub fn forget(&mut self) {
-        self.decoder = Decoder::default();
+        self.decoder = Decoder::new(self.endpoint.deflate);
     }
 
     /// Sends a close frame, without a code when that is 0; whether there is a WebSocket to close.
