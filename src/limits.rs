@@ -68,7 +68,7 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 16;
 /// Connections beyond these that are answered 503 rather than cut.
 pub const ADMIN_REFUSALS_MAX: usize = 8;
 /// Connections in one listing of the worst, at most, and where the request does not say.
-pub const LISTED_MAX: usize = 500;
+pub const LISTED_MAX: usize = 200;
 /// See `LISTED_MAX`.
 pub const LISTED_DEFAULT: usize = 20;
 /// Log lines that wait to be written; further ones are lost, and counted.
