@@ -262,8 +262,14 @@ impl Hub {
         self.channels[channel as usize].waiting.push(token);
     }
 
-    /// Whether the member has everything.
+    /// Whether the member has everything, and has been told what it missed.
     pub fn caught_up(&self, place: Place) -> bool {
+        let slot = self.streams[place.stream as usize].members[place.member as usize].slot;
+        self.at_end(place) && !self.gaps.contains_key(&slot)
+    }
+
+    /// Whether nothing of the log waits for the member.
+    fn at_end(&self, place: Place) -> bool {
         let s = &self.streams[place.stream as usize];
         s.members[place.member as usize].cursor == s.log.end()
     }
@@ -362,20 +368,22 @@ impl Hub {
     }
 
     /// The blocked members that are most behind in the stream with the largest lag: all within an
-    /// eighth of the worst.
+    /// eighth of the worst. Who has everything holds no log, blocked or not.
     pub fn most_lagging(&self) -> Vec<u32> {
         let lags = self.streams.iter().filter_map(|(id, s)| {
             let blocked = s.members.iter().filter(|m| m.is_blocked());
-            Some((s.log.end() - blocked.map(|m| m.cursor).min()?, id))
+            let lag = s.log.end() - blocked.map(|m| m.cursor).min()?;
+            (lag > 0).then_some((lag, id))
         });
         let Some((worst, id)) = lags.max() else {
             return Vec::new();
         };
         let s = &self.streams[id];
+        let least = (worst / 8 * 7).max(1);
         let near = s
             .members
             .iter()
-            .filter(|m| m.is_blocked() && s.log.end() - m.cursor >= worst / 8 * 7);
+            .filter(|m| m.is_blocked() && s.log.end() - m.cursor >= least);
         near.map(|m| m.slot).collect()
     }
 }

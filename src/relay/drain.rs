@@ -75,3 +75,87 @@ impl Relay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::relay::Letter;
+    use crate::settings::{Settings, Slow};
+    use crate::wire::{Role, Sent, Wire};
+    use crate::ws::Kind;
+
+    /// Takes so many bytes, and keeps them.
+    #[derive(Default)]
+    struct Kernel {
+        room: usize,
+        got: Vec<u8>,
+    }
+
+    impl Wire for Kernel {
+        fn send(&mut self, _slot: u32, bytes: &[u8]) -> Sent {
+            let n = bytes.len().min(self.room);
+            self.room -= n;
+            self.got.extend_from_slice(&bytes[..n]);
+            if n == bytes.len() {
+                Sent::All
+            } else {
+                Sent::Blocked(n)
+            }
+        }
+
+        fn send_vectored(&mut self, slot: u32, slices: &[IoSlice<'_>]) -> Sent {
+            let bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
+            self.send(slot, &bytes)
+        }
+    }
+
+    fn publish(relay: &mut Relay, text: &str) {
+        relay.take_letter(Letter::Publish {
+            channel: "news".into(),
+            kind: Kind::Text,
+            payload: text.as_bytes().into(),
+        });
+        relay.read_letters(0);
+    }
+
+    #[test]
+    fn who_was_moved_on_is_told_of_the_gap_before_it_is_told_to_go() {
+        let mut settings = Settings {
+            slow: Slow::Skip,
+            ..Settings::default()
+        };
+        settings.limits.lag_bytes_max = 100;
+        let (mut relay, mut kernel) = (Relay::new(settings), Kernel::default());
+        relay.accepted(Role::Public, IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let mut request = b"GET /channels/news HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Sec-WebSocket-Protocol: ws+meta.nchan\r\n\r\n"
+            .to_vec();
+        let len = request.len();
+        assert_eq!(relay.input(0, &mut request, false, 0), len);
+        kernel.room = 1 << 20;
+        relay.flush(&mut kernel, 0);
+        assert!(kernel.got.starts_with(b"HTTP/1.1 101 "));
+
+        kernel.room = 0;
+        for _ in 0..3 {
+            publish(&mut relay, &"x".repeat(200));
+        }
+        relay.flush(&mut kernel, 0);
+        assert_eq!((relay.counters.gaps, relay.counters.skipped), (1, 3));
+        relay.begin_drain(0);
+        relay.expire(0);
+        kernel.room = 1 << 20;
+        relay.writable(0, 1);
+        relay.flush(&mut kernel, 1);
+        relay.flush(&mut kernel, 1);
+        let got = String::from_utf8_lossy(&kernel.got);
+        assert!(got.contains("\"missed\":3}"), "{got}");
+        let close = kernel.got.iter().rposition(|&b| b == 0x88).unwrap();
+        assert_eq!(kernel.got[close + 2..close + 4], 1001u16.to_be_bytes());
+    }
+}

@@ -147,7 +147,23 @@ fn messages_of_its_own_are_not_missed() {
     assert!(told.contains(&format!("\"next\":\"{next}\"")), "{told}");
     s.hub.skip(place);
     s.publish("mine", Some(place));
+    assert!(!s.hub.caught_up(place), "it has not been told yet");
+    s.gap(place).unwrap();
     assert!(s.hub.caught_up(place));
+}
+
+#[test]
+fn who_was_moved_on_holds_no_log_and_is_not_the_one_to_go_for_memory() {
+    let mut s = Slowpokes::new(|_| {});
+    let moved = s.join(0, Form::Meta, 0);
+    s.join(1, Form::Meta, 0);
+    s.publish("one", None);
+    s.sweep(0);
+    assert_eq!(s.hub.most_lagging(), [0, 1]);
+    s.hub.skip(moved);
+    assert_eq!(s.hub.most_lagging(), [1]);
+    s.hub.leave(Place { member: 1, ..moved }, 0);
+    assert_eq!(s.hub.most_lagging(), [0; 0]);
 }
 
 #[test]
