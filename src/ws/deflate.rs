@@ -91,6 +91,7 @@ impl Deflater {
             );
         if !shrinks || !run(state, payload, &mut self.output) {
             self.counts.in_vain += 1;
+            self.trim();
             return None;
         }
         self.counts.messages += 1;

@@ -121,3 +121,19 @@ fn large_messages_are_sampled_and_the_largest_go_plain() {
     deflater.trim();
     assert!(deflater.memory() <= DEFLATE_KEPT_BYTES_MAX);
 }
+
+#[test]
+fn a_large_message_tried_in_vain_leaves_no_memory_behind() {
+    let mut deflater = deflater();
+    let mut message = noise(DEFLATE_BYTES_MAX);
+    let middle = message.len() / 2;
+    // The sample shrinks, but by less than all that noise grows.
+    message[middle..middle + 300].fill(b'x');
+    assert!(
+        deflater
+            .deflate(&message[middle..][..SAMPLE_BYTES], 15)
+            .is_some()
+    );
+    assert_eq!(deflater.deflate(&message, 15), None);
+    assert!(deflater.memory() <= DEFLATE_KEPT_BYTES_MAX);
+}
