@@ -114,7 +114,11 @@ impl<N: Net> Server<N> {
         self.reap();
         let ended_us = self.net.now_us();
         self.relay.sent_at(ended_us);
-        self.relay.counters_mut().turn(ended_us - begun_us);
+        let took_us = ended_us - begun_us;
+        self.relay.counters_mut().turn(took_us);
+        if took_us > STALL_MS_LEAST * 1000 {
+            self.stood_still();
+        }
         self.ended_us = ended_us;
         let stopped = self.stopping && self.relay.is_drained(self.now_ms);
         if stopped {
@@ -142,10 +146,15 @@ impl<N: Net> Server<N> {
     fn note_stall(&mut self, timeout_us: Option<u64>, begun_us: u64) {
         let away_us = begun_us.saturating_sub(self.ended_us);
         if timeout_us.is_some_and(|us| away_us > us.saturating_add(STALL_MS_LEAST * 1000)) {
-            mark("stalled");
-            let now = self.net.now_ms();
-            self.relay.stalled(now);
+            self.stood_still();
         }
+    }
+
+    /// Between two turns or in the middle of one: what was not answered meanwhile could not be.
+    fn stood_still(&mut self) {
+        mark("stalled");
+        let now = self.net.now_ms();
+        self.relay.stalled(now);
     }
 
     /// How long to wait for events, in microseconds: not at all while there is work that none will
@@ -400,3 +409,6 @@ impl<N: Net> Server<N> {
         &self.relay
     }
 }
+
+#[cfg(test)]
+mod tests;
