@@ -23,6 +23,8 @@ use crate::scenario::mixed::Mixed;
 use crate::scenario::slow::Slow;
 use crate::scenario::soak::Soak;
 use crate::target::TargetOptions;
+use crate::target::spawn::free_port;
+use crate::url::Url;
 use crate::versus::Versus;
 
 /// Drives any WebSocket server and proves what it delivered.
@@ -70,6 +72,28 @@ pub enum Scenario {
     Gate(Gate),
 }
 
+impl Scenario {
+    /// What those that drive a server share.
+    pub fn common_mut(&mut self) -> Option<&mut Common> {
+        match self {
+            Scenario::Fanout(o) => Some(&mut o.common),
+            Scenario::Echo(o) => Some(&mut o.common),
+            Scenario::Idle(o) => Some(&mut o.common),
+            Scenario::Connect(o) => Some(&mut o.common),
+            Scenario::Slow(o) => Some(&mut o.common),
+            Scenario::Churn(o) => Some(&mut o.common),
+            Scenario::Flood(o) => Some(&mut o.common),
+            Scenario::Mixed(o) => Some(&mut o.common),
+            Scenario::Soak(o) => Some(&mut o.common),
+            Scenario::Versus(_)
+            | Scenario::Baseline(_)
+            | Scenario::Html(_)
+            | Scenario::Compare(_)
+            | Scenario::Gate(_) => None,
+        }
+    }
+}
+
 /// What all scenarios share.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
@@ -107,6 +131,26 @@ pub struct Common {
     /// Everything random comes from this number
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+impl Common {
+    /// Puts a free port in place of port 0 when the server is started by us, so that its report tells
+    /// where it was.
+    ///
+    /// # Errors
+    /// A sentence, for a bad URL, or when there is no free port.
+    pub fn choose_port(&mut self) -> Result<(), String> {
+        let address = Url::parse(&self.url)?.address;
+        if self.target.spawn.is_none() || address.port() != 0 {
+            return Ok(());
+        }
+        let port = free_port(address.ip())?;
+        let publish = self.dialect.publish_url.as_mut();
+        for url in std::iter::once(&mut self.url).chain(publish) {
+            *url = Url::fill_port(url, port)?;
+        }
+        Ok(())
+    }
 }
 
 /// How messages are made and when they are sent.

@@ -22,8 +22,11 @@ fn main() -> ExitCode {
 fn run() -> Result<u8, String> {
     let command = help::command();
     let matches = command.clone().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let place = Place::new(&command, &matches)?;
+    cli.scenario
+        .common_mut()
+        .map_or(Ok(()), Common::choose_port)?;
     match cli.scenario {
         Scenario::Fanout(o) => place.finish(scenario::fanout::run(&o)?, &o.common),
         Scenario::Echo(o) => place.finish(scenario::echo::run(&o)?, &o.common),
@@ -66,7 +69,13 @@ impl Place {
         })
     }
 
-    fn finish(self, mut report: Report, common: &Common) -> Result<u8, String> {
+    fn finish(mut self, mut report: Report, common: &Common) -> Result<u8, String> {
+        let publish = common.dialect.publish_url.as_ref();
+        for (name, url) in [("url", Some(&common.url)), ("publish-url", publish)] {
+            if let Some(url) = url {
+                self.options.insert(name.to_owned(), url.as_str().into());
+            }
+        }
         report.seal(self.environment, self.options);
         write_out(&report, common.json.as_deref())?;
         let code = report.exit_code();

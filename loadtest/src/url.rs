@@ -37,11 +37,12 @@ impl Url {
     /// # Errors
     /// A sentence for the person who typed it.
     pub fn parse(text: &str) -> Result<Url, String> {
-        match Url::parse_any(text) {
-            Ok(url) if url.http => Err(format!(
+        // Before the host is looked up: the scheme is what is wrong, whatever the host.
+        match SCHEMES.iter().find(|scheme| text.starts_with(scheme.0)) {
+            Some((_, _, true, _)) => Err(format!(
                 "{text}: expected ws://HOST:PORT/PATH or wss://HOST:PORT/PATH"
             )),
-            other => other,
+            _ => Url::parse_any(text),
         }
     }
 
@@ -78,6 +79,20 @@ impl Url {
             secure: *secure,
             http: *http,
         })
+    }
+
+    /// The text of a URL with this port, where it has port 0.
+    ///
+    /// # Errors
+    /// As [`Url::parse`].
+    pub fn fill_port(text: &str, port: u16) -> Result<String, String> {
+        let mut url = Url::parse_any(text)?;
+        if url.address.port() != 0 {
+            return Ok(text.to_owned());
+        }
+        let as_written = url.authority.clone();
+        url.set_port(port);
+        Ok(text.replacen(&as_written, &url.authority, 1))
     }
 
     /// The same place on another port.
@@ -135,6 +150,7 @@ mod tests {
         assert!(Url::parse_any("http://127.0.0.1:1/pub").unwrap().http);
         for bad in [
             "http://127.0.0.1/",
+            "http://no-such-host.invalid/",
             "ftp://127.0.0.1/",
             "ws://",
             "ws://127.0.0.1/a b",
@@ -143,6 +159,8 @@ mod tests {
         ] {
             let error = Url::parse(bad).unwrap_err();
             assert!(error.starts_with(bad), "{error}");
+            let scheme = !bad.starts_with("ws");
+            assert_eq!(error.contains("expected ws://"), scheme, "{error}");
         }
     }
 
@@ -156,6 +174,13 @@ mod tests {
             let mut url = Url::parse(&format!("ws://{text}/x")).unwrap();
             url.set_port(7);
             assert_eq!((url.authority.as_str(), url.address.port()), (authority, 7));
+        }
+        for (text, filled) in [
+            ("ws://[::1]:0/a:0", "ws://[::1]:7/a:0"),
+            ("http://127.0.0.1:0", "http://127.0.0.1:7"),
+            ("ws://127.0.0.1:8/a", "ws://127.0.0.1:8/a"),
+        ] {
+            assert_eq!(Url::fill_port(text, 7).as_deref(), Ok(filled));
         }
     }
 

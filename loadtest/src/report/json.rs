@@ -71,6 +71,11 @@ pub fn parse(text: &str) -> Result<Report, String> {
                 "a report of schema {schema}; this version reads {SCHEMA}"
             ));
         }
+        None if value.get("boards").is_some() => {
+            return Err(
+                "of `versus`, which tells of many runs: a report of one run is expected".to_owned(),
+            );
+        }
         None => return Err("not a report: it has no \"schema\"".to_owned()),
     }
     serde_json::from_value(value).map_err(|e| format!("not a whole report: {e}"))

@@ -120,6 +120,7 @@ fn what_is_no_report_of_this_schema_is_refused() {
     assert!(refused("{").contains("not JSON"));
     assert!(refused("{}").contains("no \"schema\""));
     assert!(refused("[1]").contains("no \"schema\""));
+    assert!(refused("{\"rounds\": 31, \"boards\": []}").contains("of `versus`"));
     let newer = text.replacen("\"schema\": 1", "\"schema\": 2", 1);
     assert!(refused(&newer).contains("schema 2; this version reads 1"));
     let less = text.replacen("\"verdict\"", "\"other\"", 1);
