@@ -56,6 +56,8 @@ pub trait Load {
     fn role(&self, _id: usize) -> Role {
         Role::Subscriber
     }
+    /// The measured time is over, and what is still missing has been given up.
+    fn over(&mut self) {}
     /// What takes the run down over time, if anything does.
     fn recorder(&mut self) -> Option<&mut Recorder> {
         None
@@ -426,6 +428,7 @@ pub fn measure(
     let end = stage.sample()?;
     let deliveries = load.delivered() - start.1;
     stage.aftermath(load, &clock)?;
+    load.over();
     let seconds = last.duration_since(from).as_secs_f64();
     Ok(Driven {
         measured: Measured {

@@ -142,12 +142,13 @@ fn posted(stream: TcpStream, room: &Mutex<Room>) {
     let mut input = BufReader::new(stream.try_clone().unwrap());
     let mut output = stream;
     loop {
-        let mut length = 0;
+        let (mut length, mut known) = (0, true);
         loop {
             let mut line = String::new();
             if input.read_line(&mut line).unwrap_or(0) == 0 {
                 return;
             }
+            known &= !line.starts_with("POST ") || line.starts_with("POST /pub");
             if let Some(value) = line.strip_prefix("Content-Length: ") {
                 length = value.trim().parse().unwrap();
             }
@@ -158,6 +159,7 @@ fn posted(stream: TcpStream, room: &Mutex<Room>) {
         let mut body = vec![0; length];
         input.read_exact(&mut body).unwrap();
         let answer: &[u8] = match length {
+            _ if !known => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
             300 => {
                 b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
             }
@@ -231,6 +233,39 @@ fn posts_report_each_fault() {
         format!("--dialect nchan --publish-url http://{address}/pub --size 300 --payload text")
     };
     each_fault(posted, words, 3.0);
+}
+
+#[test]
+fn channels_of_a_file_have_their_own_places_to_publish() {
+    let file = std::env::temp_dir().join(format!("loadtest-mixed-{}.toml", std::process::id()));
+    let group = "[[group]]\nname = 'a'\npath = '/sub/a'\nsubscribers = 3\nsize = 300\nrate = 100\n";
+    let mixed = |more: &str, words: &str| {
+        std::fs::write(&file, format!("{group}{more}")).unwrap();
+        let address = serve(Fault::None, posted);
+        run(&format!(
+            "mixed --url ws://{address}/ --file {} {words} --publish-url http://{address}/other --payload text \
+             --in-flight 1 --allow-saturated --late 60s --warmup 100ms --duration 400ms",
+            file.display()
+        ))
+    };
+    let ran = mixed("publish_path = '/pub/a'", "--dialect nchan");
+    assert_eq!(
+        (ran.code, ran.faults()),
+        (0, [0; 6]),
+        "{:#} {}",
+        ran.report,
+        ran.stderr
+    );
+    assert_eq!(ran.number("/verdict/delivered"), 150.0);
+    let ran = mixed("", "--dialect nchan");
+    assert!(
+        ran.stderr.contains("needs its publish_path"),
+        "{}",
+        ran.stderr
+    );
+    let ran = mixed("", "--dialect socketio");
+    assert!(ran.stderr.contains("namespaces"), "{}", ran.stderr);
+    let _ = std::fs::remove_file(&file);
 }
 
 #[test]

@@ -29,7 +29,7 @@ use crate::random::Random;
 use crate::reactor::Ended;
 use crate::url::Url;
 
-pub use options::{DialectOptions, Endpoints, Talk};
+pub use options::{Dialect, DialectOptions, Endpoints, Talk};
 use post::Post;
 pub use tls::{Tls, TlsOptions};
 use websocket::WebSocket;

@@ -11,6 +11,9 @@ pub const LATE_SHARE_MAX: f64 = 0.01;
 /// Above this share of the time in turns of the loop over 10 ms too.
 pub const LONG_TURNS_SHARE_MAX: f64 = 0.05;
 
+/// Above this share of messages that were due and never sent too: the figures lack the worst.
+pub const UNSENT_SHARE_MAX: f64 = 0.01;
+
 /// How long the client's loop was busy between two waits: what comes meanwhile is seen late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct OwnTurns {
@@ -82,6 +85,20 @@ impl Client {
         }
     }
 
+    /// The same judged by what the server did not take: of `messages` sent and these unsent ones.
+    #[must_use]
+    pub fn with_unsent(mut self, messages: u64) -> Client {
+        let share = self.unsent as f64 / (messages + self.unsent).max(1) as f64;
+        if share > UNSENT_SHARE_MAX {
+            self.invalid.push(format!(
+                "{:.0} % of the messages that were due were never sent, because the server took no more: \
+                 their latencies are missing",
+                share * 100.0
+            ));
+        }
+        self
+    }
+
     /// The same judged by the turns of its loop too.
     #[must_use]
     pub fn with_turns(mut self, turns: OwnTurns) -> Client {
@@ -117,5 +134,8 @@ mod tests {
         let judged = |share| Client::new(0.1, &lateness(0), 0).with_turns(turns(share));
         assert!(judged(0.05).invalid.is_empty());
         assert_eq!(judged(0.06).invalid.len(), 1);
+        let unsent = |messages| Client::new(0.1, &lateness(0), 10).with_unsent(messages);
+        assert!(unsent(990).invalid.is_empty());
+        assert_eq!(unsent(989).invalid.len(), 1);
     }
 }

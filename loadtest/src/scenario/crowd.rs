@@ -173,7 +173,10 @@ impl Load for Crowd {
 
     fn path(&self, id: usize) -> Option<&str> {
         let (Seat::Whole(g, _) | Seat::Part(g, _)) = *self.seats.get(id)?;
-        self.groups[g].plan.path.as_deref()
+        let plan = &self.groups[g].plan;
+        let publishes = self.role(id) == Role::Publisher;
+        let own = plan.publish_path.as_deref().filter(|_| publishes);
+        own.or(plan.path.as_deref())
     }
 
     fn role(&self, id: usize) -> Role {
@@ -183,6 +186,10 @@ impl Load for Crowd {
             }
             _ => Role::Subscriber,
         }
+    }
+
+    fn over(&mut self) {
+        self.groups.iter_mut().for_each(Group::end);
     }
 
     fn recorder(&mut self) -> Option<&mut Recorder> {

@@ -49,6 +49,7 @@ impl People {
         Plan {
             name: "all".to_owned(),
             path: None,
+            publish_path: None,
             subscribers: self.subscribers,
             publishers: self.publishers,
             own: self.own,

@@ -36,8 +36,12 @@ impl Finished<'_> {
             lateness.add(&senders.lateness);
         }
         let unsent = self.senders.iter().map(|s| s.unsent()).sum();
-        let client =
+        let mut client =
             Client::new(self.driven.own_cpu_share, &lateness, unsent).with_turns(self.driven.turns);
+        // These ask for more than goes through, and say what did.
+        if !matches!(self.scenario, "flood" | "mixed") {
+            client = client.with_unsent(measured.messages);
+        }
         Report {
             server: self.driven.server,
             latency: self.latency,
@@ -68,6 +72,11 @@ pub(super) fn report(
         ended: ended.cloned().collect(),
     };
     let mut report = finished.report(crowd);
+    let overdue: u64 = crowd.groups.iter().map(|g| g.overdue).sum();
+    if overdue > 0 {
+        let text = format!("{overdue} deliveries came only after they were given up (--grace)");
+        report.verdict.broken.push(text);
+    }
     report.timeline = recorder.map(Recorder::finish);
     report
 }
@@ -76,7 +85,11 @@ pub(super) fn report(
 pub(super) fn rejudge(report: &mut Report, lateness: &Lateness) {
     let old = &report.client;
     let client = Client::new(old.cpu_share, lateness, old.unsent);
-    report.client = client.with_turns(old.turns);
+    let client = client.with_turns(old.turns);
+    report.client = match report.scenario.as_str() {
+        "mixed" => client,
+        _ => client.with_unsent(report.measured.messages),
+    };
 }
 
 /// Every delivery, and the first, median and last of each message; by group where there are

@@ -16,6 +16,8 @@ pub struct Plan {
     pub name: String,
     /// The channel as a path; `None`: that of the URL.
     pub path: Option<String>,
+    /// The path where publishers go instead, when they have a URL of their own.
+    pub publish_path: Option<String>,
     /// Connections that only listen and must get everything; at least 1.
     pub subscribers: u32,
     /// Connections that publish, and get what the other publishers send.
@@ -48,6 +50,10 @@ pub(super) struct Group {
     /// Every measured delivery to those who must get everything.
     pub all: Latency,
     span: Span,
+    /// What each publisher had sent when a span was over: what comes of that later was given up.
+    over: Vec<u32>,
+    /// How much came all the same.
+    pub overdue: u64,
 }
 
 impl Group {
@@ -77,6 +83,8 @@ impl Group {
             parts: Vec::new(),
             all: Latency::default(),
             span,
+            over: vec![0; publishers as usize],
+            overdue: 0,
             plan,
         }
     }
@@ -87,6 +95,11 @@ impl Group {
         self.senders.begin(span);
         self.all = Latency::default();
         self.out.spread.begin();
+    }
+
+    /// The span is over: nothing more is waited for.
+    pub fn end(&mut self) {
+        self.over = self.book().sent().to_vec();
     }
 
     /// Sends what is due; when to be asked again.
@@ -105,7 +118,11 @@ impl Group {
         let Seen::Fresh(stamp) = self.out.ledger.deliver(receiver, text, payload) else {
             return None;
         };
+        // Its time is of a clock that has stopped, perhaps of another span.
+        let overdue = stamp.sequence < self.over[stamp.publisher as usize];
+        self.overdue += u64::from(overdue);
         let measured = self.span.latency(stamp.intended_ns, now_ns);
+        let measured = measured.filter(|_| !overdue);
         let spread = &mut self.out.spread;
         if spread.deliver(stamp.publisher, stamp.sequence, measured) {
             self.senders.release(stamp.publisher as usize);
@@ -113,7 +130,7 @@ impl Group {
         if let Some(ns) = measured {
             self.all.note(ns);
         }
-        Some(now_ns.saturating_sub(stamp.intended_ns))
+        (!overdue).then(|| now_ns.saturating_sub(stamp.intended_ns))
     }
 
     /// Takes a delivery to one who comes and goes or falls behind.
@@ -159,5 +176,46 @@ impl Outlet for Outbox {
         }
         self.sent[sender] += self.batch;
         reactor.flush(connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_it_was_given_up_is_overdue_and_no_latency() {
+        let pacing = Pacing {
+            rate: 0.0,
+            window: 1,
+            batch: 1,
+            late_ns: 0,
+        };
+        let plan = Plan {
+            name: "all".to_owned(),
+            path: None,
+            publish_path: None,
+            subscribers: 2,
+            publishers: 1,
+            own: false,
+            size: 64,
+            talk: Talk::default(),
+            pacing,
+        };
+        let span = Span {
+            from_ns: 0,
+            to_ns: 1000,
+        };
+        let mut group = Group::new(plan, 1, 1, 0, 0, span);
+        let sequence = group.out.ledger.publish(0);
+        group.out.spread.publish(0);
+        let message = group.out.maker.make(0, sequence, 10).to_vec();
+        assert_eq!(group.take(0, false, &message, 60), Some(50));
+        group.end();
+        group.begin(span);
+        // The clock of the next span is at 0 again: 990 ns late would look like 5.
+        assert_eq!(group.take(1, false, &message, 15), None);
+        assert_eq!((group.overdue, group.all.count()), (1, 0));
+        assert_eq!(group.out.ledger.verdict().lost, 0);
     }
 }

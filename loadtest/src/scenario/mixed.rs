@@ -16,6 +16,7 @@ use super::pairs::{Pairs, Round, Side};
 use super::senders::Pacing;
 use super::slow::{Kind, catch_up, come};
 use crate::cli::{Common, Measuring, duration};
+use crate::dialect::{Dialect, DialectOptions};
 use crate::drive::{Connected, Driven, Span, Stage, connect, measure};
 use crate::pace::Lateness;
 use crate::payload::HEADER_BYTES;
@@ -66,6 +67,8 @@ struct Scene {
 struct Channel {
     name: String,
     path: String,
+    /// The path where its publishers go, with `--publish-url`.
+    publish_path: Option<String>,
     subscribers: u32,
     #[serde(default = "one")]
     publishers: u32,
@@ -114,6 +117,9 @@ impl Scene {
                     return fails(&format!("the name or the path {} is there twice", g.path));
                 }
                 g if !g.path.starts_with('/') => return fails("path must begin with /"),
+                g if g.publish_path.as_ref().is_some_and(|p| !p.starts_with('/')) => {
+                    return fails("publish_path must begin with /");
+                }
                 g if g.subscribers == 0 => return fails("subscribers must be 1 or more"),
                 g if !(1..=4096).contains(&g.publishers) => {
                     return fails("publishers must be 1 to 4096");
@@ -137,6 +143,31 @@ impl Scene {
         }
         Ok(scene)
     }
+
+    /// Refuses channels that this dialect cannot tell apart.
+    fn fits(&self, dialect: &DialectOptions) -> Result<(), String> {
+        if dialect.dialect == Dialect::Socketio {
+            return Err(
+                "Socket.IO has namespaces, not paths: mixed needs another dialect".to_owned(),
+            );
+        }
+        let elsewhere = dialect.publish_url.is_some();
+        match self
+            .group
+            .iter()
+            .find(|g| g.publish_path.is_some() != elsewhere)
+        {
+            Some(g) if elsewhere => Err(format!(
+                "group {}: --publish-url needs its publish_path",
+                g.name
+            )),
+            Some(g) => Err(format!(
+                "group {}: publish_path needs --publish-url",
+                g.name
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Channel {
@@ -144,6 +175,7 @@ impl Channel {
         Plan {
             name: self.name.clone(),
             path: Some(self.path.clone()),
+            publish_path: self.publish_path.clone(),
             subscribers: self.subscribers,
             publishers: self.publishers,
             own: self.own,
@@ -178,6 +210,8 @@ pub fn run(options: &Mixed) -> Result<Report, String> {
     let text = std::fs::read_to_string(&options.file);
     let text = text.map_err(|e| format!("cannot read {file}: {e}"))?;
     let scene = Scene::parse(&text).map_err(|why| format!("{file}: {why}"))?;
+    let fits = scene.fits(&common.dialect);
+    fits.map_err(|why| format!("{file}: {why}"))?;
     let plans: Vec<Plan> = scene.group.iter().map(|g| g.plan(options)).collect();
     plans.iter().try_for_each(|p| common.dialect.fits(p.size))?;
     let named = |name: &String| {
@@ -284,6 +318,7 @@ mod tests {
             ("publishers=0", "publishers"),
             ("subscribes=4", "unknown field"),
             ("trickle=1", "trickle"),
+            ("publish_path='a'", "publish_path must begin"),
             ("[[group]]\nname='b'\npath='/a'\nsubscribers=3", "twice"),
             ("[[group]]\nname='b'\npath='b'\nsubscribers=3", "path"),
             (
