@@ -45,6 +45,8 @@ pub(super) struct Churn {
     said_goodbye: u64,
     /// Goodbyes that the server did not answer.
     unanswered: u64,
+    /// Handshakes that it did not answer.
+    never_in: u64,
     handshakes: Latency,
     /// Why no more could come.
     failed: Option<String>,
@@ -67,6 +69,7 @@ impl Churn {
             vanished: 0,
             said_goodbye: 0,
             unanswered: 0,
+            never_in: 0,
             handshakes: Latency::default(),
             failed: None,
         }
@@ -81,6 +84,7 @@ impl Churn {
             vanished: self.vanished,
             said_goodbye: self.said_goodbye,
             unanswered: self.unanswered,
+            never_in: self.never_in,
             handshakes: self.handshakes,
             ..next
         }
@@ -189,8 +193,12 @@ impl Churn {
             }
             return !patient;
         }
-        if !guest.open && patient {
-            return false;
+        if !guest.open {
+            if !patient {
+                self.never_in += 1;
+                reactor.vanish(id);
+            }
+            return !patient;
         }
         let (part, book) = crowd.part(id).expect("a guest has such a seat");
         part.leave(book);
@@ -228,6 +236,10 @@ impl Churn {
         );
         if self.unanswered > 0 {
             let text = format!("{} goodbyes were not answered", self.unanswered);
+            report.verdict.broken.push(text);
+        }
+        if self.never_in > 0 {
+            let text = format!("{} handshakes were not answered", self.never_in);
             report.verdict.broken.push(text);
         }
         let name = "connect and handshake".to_owned();

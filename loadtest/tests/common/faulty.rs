@@ -24,6 +24,8 @@ pub enum Fault {
     Masked,
     CloseFrame,
     Reserved,
+    /// Its handshake is never answered.
+    Silent,
 }
 
 /// Everybody, and what is being done to one of them.
@@ -97,7 +99,7 @@ impl Hub {
     fn once(&mut self, fault: Fault, payload: &[u8]) {
         let good = frame(0x82, payload);
         let bytes = match fault {
-            Fault::None | Fault::SwapSame | Fault::SwapAcross => good,
+            Fault::None | Fault::SwapSame | Fault::SwapAcross | Fault::Silent => good,
             Fault::Drop => Vec::new(),
             Fault::Twice => [good.clone(), good].concat(),
             Fault::Corrupt => frame(
@@ -143,6 +145,7 @@ pub fn serve_harming(victim: usize, fault: Fault, countdown: u32, to_self: bool)
         held: None,
     }));
     std::thread::spawn(move || {
+        let mut silent = Vec::new();
         for stream in listener.incoming() {
             let (stream, hub) = (stream.unwrap(), hub.clone());
             stream.set_nodelay(true).unwrap();
@@ -151,6 +154,10 @@ pub fn serve_harming(victim: usize, fault: Fault, countdown: u32, to_self: bool)
                 hub.peers.push(None);
                 hub.peers.len() - 1
             };
+            if fault == Fault::Silent && me == victim {
+                silent.push(stream);
+                continue;
+            }
             std::thread::spawn(move || one(me, stream, &hub, to_self));
         }
     });
