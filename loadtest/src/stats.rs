@@ -104,7 +104,15 @@ pub fn mean_of_medians(samples: &[Vec<f64>], seed: u64) -> Option<Interval> {
         });
         geometric_mean(&each.flatten().collect::<Vec<f64>>())
     });
-    let (low, high) = percentiles(draws.collect());
+    let (mut low, mut high) = percentiles(draws.collect());
+    if samples.iter().any(|sample| sample.len() < SURE) {
+        // As in `median_interval`: from end to end.
+        let end = |of: fn(f64, f64) -> f64| {
+            let each = samples.iter().filter_map(|s| s.iter().copied().reduce(of));
+            geometric_mean(&each.collect::<Vec<f64>>())
+        };
+        (low, high) = (end(f64::min)?, end(f64::max)?);
+    }
     Some(Interval { low, mid, high })
 }
 

@@ -112,6 +112,11 @@ fn a_mean_over_samples_narrows_with_their_number() {
     let all = mean_of_medians(&many, 1).unwrap();
     assert!(one.holds(0.5) && all.holds(0.5), "{one:?} {all:?}");
     assert!(all.high - all.low < 0.5 * (one.high - one.low));
+    let few = mean_of_medians(&[vec![1.0, 2.0, 4.0], vec![1.0, 2.0, 9.0]], 1).unwrap();
+    assert_eq!(
+        (few.low, few.mid.round(), few.high.round()),
+        (1.0, 2.0, 6.0)
+    );
     assert_eq!(mean_of_medians(&[vec![1.0], vec![]], 1), None);
     assert_eq!(mean_of_medians(&[], 1), None);
 }

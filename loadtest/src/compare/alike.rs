@@ -45,7 +45,9 @@ pub fn differences(reports: &[Report]) -> Vec<String> {
             continue;
         }
         let names = first.options.keys().chain(other.options.keys());
-        for name in names.filter(|name| !NO_LOAD.contains(&name.as_str())) {
+        // How many are under way at once is the load where connecting is what is measured.
+        let storm = |name: &str| name == "in-flight" && first.scenario == "connect";
+        for name in names.filter(|name| storm(name) || !NO_LOAD.contains(&name.as_str())) {
             let (a, b) = (first.options.get(name), other.options.get(name));
             if a != b {
                 found.push(format!("--{name}: {}, {}", text(a), text(b)));

@@ -80,6 +80,13 @@ fn one_run_each_has_only_the_swings_within_them() {
 
 #[test]
 fn unlike_runs_are_refused_unless_forced() {
+    let mut storms = rounds(1, 1.0);
+    storms[1].options.insert("in-flight".to_owned(), 9.into());
+    assert!(differences(&storms).is_empty());
+    storms
+        .iter_mut()
+        .for_each(|r| r.scenario = "connect".to_owned());
+    assert_eq!(differences(&storms).len(), 1);
     let mut pair = rounds(1, 1.0);
     pair[1].options.insert("size".to_owned(), 256.into());
     pair[1]

@@ -80,6 +80,12 @@ fn judge(bound: &Bound, report: &Report, folder: &Path) -> Result<(bool, String)
         Against::Itself => (value, String::new()),
         Against::Ratio(file) => {
             let other = report::read(&folder.join(file))?;
+            if other.exit_code() != 0 {
+                let why = other.reasons.join("; ");
+                return Err(format!(
+                    "{file} is no yardstick, it was not all right itself: {why}"
+                ));
+            }
             let differ = differences(&[other.clone(), report.clone()]);
             if !differ.is_empty() {
                 return Err(format!("{file} is of another load: {}", differ.join("; ")));

@@ -126,6 +126,16 @@ fn a_ratio_is_taken_to_a_report_beside_the_budget() {
             .unwrap_err()
             .contains("without --pid")
     );
+    let mut doubtful = base.clone();
+    doubtful.outcome = Outcome::Invalid;
+    std::fs::write(folder.0.join("doubtful.json"), report::to_json(&doubtful)).unwrap();
+    let to_doubtful = budget.replace("base.json", "doubtful.json");
+    assert!(
+        folder
+            .gate(&to_doubtful, &base)
+            .unwrap_err()
+            .contains("no yardstick")
+    );
     let zero = "bounds = ['verdict.lost ratio to base.json <= 1.1']";
     assert!(folder.gate(zero, &base).unwrap_err().contains("no ratio"));
     let absent = "bounds = ['verdict.lost ratio to absent.json <= 1.1']";
