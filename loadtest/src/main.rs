@@ -76,6 +76,7 @@ impl Place {
                 self.options.insert(name.to_owned(), url.as_str().into());
             }
         }
+        report.check_sense()?;
         report.seal(self.environment, self.options);
         write_out(&report, common.json.as_deref())?;
         let code = report.exit_code();

@@ -198,7 +198,7 @@ fn head(name: Option<&String>, report: &Report) -> Markup {
             @if !report.reasons.is_empty() {
                 div class={ "reasons " @if report.outcome == Outcome::Wrong { "wrong" } @else { "invalid" } } {
                     @if report.outcome == Outcome::Invalid {
-                        p { strong { "INVALID: " } "the client could not keep up, so these figures are not the server's alone." }
+                        p { strong { "INVALID: " } "do not take these figures for the server's alone." }
                     } @else {
                         p { strong { "WRONG: " } "the server did not do what it has to." }
                     }

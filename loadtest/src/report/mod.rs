@@ -134,6 +134,8 @@ impl Report {
     pub fn seal(&mut self, environment: Environment, options: Options) {
         self.environment = environment;
         self.options = options;
+        // Percentiles of nothing are no figures.
+        self.latency.retain(|_, summary| summary.count > 0);
         let wrong = self.verdict.reasons();
         self.outcome = match (wrong.is_empty(), self.client.invalid.is_empty()) {
             (false, _) => Outcome::Wrong,
@@ -142,6 +144,31 @@ impl Report {
         };
         self.reasons = wrong;
         self.reasons.extend(self.client.invalid.iter().cloned());
+    }
+
+    /// Refuses, before it is sealed, figures that say nothing of the server although nothing was wrong.
+    ///
+    /// # Errors
+    /// A sentence: nothing was measured, or another process than the server.
+    pub fn check_sense(&self) -> Result<(), String> {
+        if !self.verdict.is_good() {
+            return Ok(());
+        }
+        let all = |name: &str| name == "all" || name.ends_with(" all");
+        let mut empty = self
+            .latency
+            .iter()
+            .filter(|(name, s)| all(name) && s.count == 0);
+        if let Some((name, _)) = empty.next() {
+            return Err(format!(
+                "nothing that was sent in the measured time came ({name}): a longer --duration or a higher --rate is needed"
+            ));
+        }
+        let used_none = |cost: &Cost| cost.user_us + cost.system_us == 0.0;
+        if self.measured.deliveries > 0 && self.server.as_ref().is_some_and(used_none) {
+            return Err("the process that should be the server used no CPU at all: it is another (--pid, --spawn)".to_owned());
+        }
+        Ok(())
     }
 
     /// 0 good, 1 wrong, 3 the client was too slow (unless `--allow-saturated`).
