@@ -1,6 +1,6 @@
 //! Connections that arrive: when each was begun and opened, which failed, and one message to all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::connect::Connecting;
@@ -10,7 +10,7 @@ use crate::pace::{Lateness, Pace};
 use crate::payload::{HEADER_BYTES, Maker};
 use crate::proof::{Book, Faults, Part, Seen};
 use crate::reactor::{Ended, Reactor, Role};
-use crate::report::{Client, Curve, Measured, Report, Verdict};
+use crate::report::{Client, Curve, Figures, Measured, Report, Verdict};
 
 /// Connections begun before what came is read again.
 const BEGUN_PER_TURN: usize = 64;
@@ -178,6 +178,41 @@ impl Arrival {
         reactor.flush(publisher);
     }
 
+    /// What is counted here alone; why connections failed, when they may.
+    fn tell(
+        &self,
+        figures: &mut Figures,
+        took_ns: u64,
+        failures: &BTreeMap<String, u64>,
+        allowed: bool,
+    ) {
+        let failed = self.count - self.opened;
+        let per_s = self.opened as f64 / (took_ns as f64 / 1e9);
+        figures.add("opened", self.opened as f64, "connections opened");
+        figures.add(
+            "opened_rate",
+            per_s,
+            "connections a second, until the last was open",
+        );
+        figures.add("failed", failed as f64, "failed");
+        figures.add(
+            "gave_up",
+            self.gave_up as f64,
+            "of them were not open in time (--patience)",
+        );
+        for (n, (why, count)) in failures.iter().enumerate().filter(|_| allowed) {
+            figures.add(
+                &format!("failed_{}", n + 1),
+                *count as f64,
+                &format!("failed: {why}"),
+            );
+        }
+        if let Some(why) = &self.failed_to_begin {
+            let not_begun = (self.count - self.begun_ns.len()) as f64;
+            figures.add("not_begun", not_begun, &format!("not begun: {why}"));
+        }
+    }
+
     pub fn report(
         &self,
         stage: &Stage,
@@ -220,31 +255,7 @@ impl Arrival {
         ] {
             report.latency.insert(name.to_owned(), latency.summary());
         }
-        let figures = &mut report.figures;
-        let per_s = self.opened as f64 / (took_ns as f64 / 1e9);
-        figures.add("opened", self.opened as f64, "connections opened");
-        figures.add(
-            "opened_rate",
-            per_s,
-            "connections a second, until the last was open",
-        );
-        figures.add("failed", failed as f64, "failed");
-        figures.add(
-            "gave_up",
-            self.gave_up as f64,
-            "of them were not open in time (--patience)",
-        );
-        for (n, (why, count)) in failures.iter().enumerate().filter(|_| allowed) {
-            figures.add(
-                &format!("failed_{}", n + 1),
-                *count as f64,
-                &format!("failed: {why}"),
-            );
-        }
-        if let Some(why) = &self.failed_to_begin {
-            let not_begun = (self.count - self.begun_ns.len()) as f64;
-            figures.add("not_begun", not_begun, &format!("not begun: {why}"));
-        }
+        self.tell(&mut report.figures, took_ns, &failures, allowed);
         report.curves.push(Curve {
             name: "connections over time".to_owned(),
             x: "at_s".to_owned(),
