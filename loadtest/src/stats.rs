@@ -15,7 +15,7 @@ pub const CONFIDENCE: f64 = 0.95;
 /// Times that a sample is drawn again.
 const RESAMPLES: usize = 2000;
 /// Values that a 95 % interval of their median takes at least.
-const SURE: usize = 6;
+pub const SURE: usize = 6;
 
 /// An estimate and where it may as well lie.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::report::units::{named, number};
 use crate::report::{self, Outcome, Report, Slice, numbers};
-use crate::stats::{self, Interval};
+use crate::stats::{self, Interval, SURE};
 
 pub use alike::differences;
 
@@ -222,7 +222,7 @@ impl Row {
         match (self.interval, self.ratio) {
             _ if self.a == self.b => "same",
             (Some(interval), _) if interval.holds(1.0) => "noise",
-            (Some(_), Some(ratio)) if rounds > 1 => {
+            (Some(_), Some(ratio)) if rounds >= SURE => {
                 if ratio > 1.0 {
                     "more"
                 } else {
@@ -265,6 +265,11 @@ impl fmt::Display for Comparison {
                 f,
                 "One run each: an interval is of the swings within them. Only rounds taken in turn\n\
                  (A1 B1 A2 B2 ..., six or more) tell a difference from the machine's mood."
+            ),
+            n @ 2..SURE => writeln!(
+                f,
+                "{n} rounds: an interval is from the least ratio to the most. {SURE} or more tell a difference from\n\
+                 the machine's mood."
             ),
             n => writeln!(
                 f,

@@ -37,6 +37,10 @@ fn a_difference_is_told_from_noise_over_rounds() {
     assert_eq!(faster.word(12), "more");
     assert_eq!(row_of(&comparison, "latency.all.p99_us").word(12), "noise");
     assert_eq!(row_of(&comparison, "latency.first.p99_us").word(12), "same");
+    // Two ratios on one side of 1 happen every other time by chance.
+    let few = Comparison::new(&rounds(2, 1.3), false).unwrap();
+    assert_eq!(row_of(&few, "measured.deliveries_per_s").word(2), "differs");
+    assert!(few.to_string().contains("2 rounds: an interval is from"));
     // What is 0 everywhere, asked for, or not measured is no row.
     let names: Vec<&str> = comparison.rows.iter().map(|r| r.name.as_str()).collect();
     for absent in [
