@@ -299,6 +299,7 @@ fn judge(
     let closed = options.sending.rate == 0.0;
     let useless = match invalid {
         _ if measured.deliveries == 0 => Some("no deliveries".to_owned()),
+        _ if cpu_ns == 0 => Some("its process used no CPU: the server is another".to_owned()),
         Some(why) if !closed => Some(why.clone()),
         _ if !report.verdict.ended.is_empty() => Some("connections ended in it".to_owned()),
         _ => None,
@@ -409,6 +410,11 @@ mod tests {
             None
         );
         assert_eq!((cell.faults.lost, cell.dropped), (7, 1));
+        // A cost of nothing would be the best of all.
+        assert_eq!(
+            judge(&report(9, false, 0), 0, &options, &mut cell, true),
+            None
+        );
     }
 
     #[test]
