@@ -27,6 +27,7 @@ use slab::Slab;
 
 use crate::buf::Pool;
 use crate::close::Reason;
+use crate::limits::BRIEF_MEMBERS;
 use crate::timers::Timers;
 use crate::wire::Token;
 use crate::ws::{DeflateCounts, DeflateSettings, Deflater};
@@ -80,6 +81,8 @@ pub struct Hub {
     deflater: Deflater,
     /// Streams with something to send.
     dirty: VecDeque<u32>,
+    /// Those of them with few members.
+    brief: VecDeque<u32>,
     linger: VecDeque<linger::Entry>,
     /// When streams are looked at for members that are too long behind.
     looks: Timers,
@@ -116,6 +119,7 @@ impl Hub {
             scratch: Vec::new(),
             deflater: Deflater::new(limits.deflate),
             dirty: VecDeque::new(),
+            brief: VecDeque::new(),
             linger: VecDeque::new(),
             looks: Timers::default(),
             resumed_ms: 0,
@@ -339,7 +343,7 @@ impl Hub {
 
     /// Whether any stream has something to send.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.brief.is_empty()
     }
 
     fn mark_dirty(&mut self, stream: u32) {
@@ -347,8 +351,20 @@ impl Hub {
         if !s.dirty {
             s.dirty = true;
             s.gathers = false;
-            self.dirty.push_back(stream);
+            self.await_sweep(stream);
         }
+    }
+
+    /// Queues a stream for the sweep: those with few members apart, so that they need not wait for
+    /// thousands of writes to another.
+    fn await_sweep(&mut self, stream: u32) {
+        let few = self.streams[stream as usize].members.len() <= BRIEF_MEMBERS;
+        let queue = if few {
+            &mut self.brief
+        } else {
+            &mut self.dirty
+        };
+        queue.push_back(stream);
     }
 
     /// Cuts every log at its slowest member, whatever the sweep has yet to find out. Costs a visit

@@ -49,14 +49,30 @@ impl Hub {
         &mut self.offered
     }
 
-    /// How many members the next sweep might visit at most.
-    pub fn next_sweep(&self) -> usize {
-        let next = self.dirty.front().map(|&id| &self.streams[id as usize]);
+    /// How many members the next sweep might visit at most; `brief`: of streams with few.
+    pub fn next_sweep(&self, brief: bool) -> usize {
+        let large = self.dirty.front().filter(|_| !brief);
+        let next = large.or_else(|| self.brief.front());
+        let next = next.map(|&id| &self.streams[id as usize]);
         next.map_or(0, |s| s.members.len() - s.at)
     }
 
-    /// Sweeps at most `visits` members of the stream that has waited longest. Returns how many
-    /// visits that cost (at least 1), or `None` when no stream has anything to send.
+    /// Sweeps the stream with few members that has waited longest; see [`Hub::sweep`].
+    pub fn sweep_brief<W: Wire>(
+        &mut self,
+        visits: usize,
+        wire: &mut W,
+        counters: &mut Counters,
+        reports: &mut Vec<Report>,
+        now: u64,
+    ) -> Option<usize> {
+        let id = self.brief.pop_front()?;
+        Some(self.sweep_stream(id, visits, wire, counters, reports, now))
+    }
+
+    /// Sweeps at most `visits` members of the stream that has waited longest, those with many
+    /// members first. Returns how many visits that cost (at least 1), or `None` when no stream has
+    /// anything to send.
     pub fn sweep<W: Wire>(
         &mut self,
         visits: usize,
@@ -65,7 +81,19 @@ impl Hub {
         reports: &mut Vec<Report>,
         now: u64,
     ) -> Option<usize> {
-        let id = self.dirty.pop_front()?;
+        let id = self.dirty.pop_front().or_else(|| self.brief.pop_front())?;
+        Some(self.sweep_stream(id, visits, wire, counters, reports, now))
+    }
+
+    fn sweep_stream<W: Wire>(
+        &mut self,
+        id: u32,
+        visits: usize,
+        wire: &mut W,
+        counters: &mut Counters,
+        reports: &mut Vec<Report>,
+        now: u64,
+    ) -> usize {
         let s = &mut self.streams[id as usize];
         if s.at == 0 {
             s.mark = s.log.end();
@@ -88,9 +116,9 @@ impl Hub {
             self.streams[id as usize].dirty = false;
             self.drop_if_unused(id);
         } else {
-            self.dirty.push_back(id);
+            self.await_sweep(id);
         }
-        Some(used.max(1))
+        used.max(1)
     }
 
     /// A pass is over: cut what nobody needs, find who lags too far, let publishers go on.

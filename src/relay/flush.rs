@@ -1,4 +1,4 @@
-//! Everything that is sent is sent here, once a turn: private output first, then the sweep.
+//! Everything that is sent is sent here, a bounded amount a turn: what many wait for comes last.
 
 use super::Relay;
 use super::peer::{BLOCKED, FULL_OUT, Peer, Phase, QUEUED, WAITING};
@@ -6,25 +6,78 @@ use crate::close::Reason;
 use crate::conn::Conn;
 use crate::counters::Counters;
 use crate::hub::{Lag, Offered, Progress, Report};
-use crate::limits::{UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN};
+use crate::limits::{BYTES_PER_WRITE, UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN};
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Wire};
 
+/// How far the flush of a turn has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Channels with few subscribers; so many writes are left to them.
+    Brief(usize),
+    /// Private output.
+    Private,
+    /// All other channels; so many writes are left to them.
+    Rest(usize),
+}
+
+impl Default for Stage {
+    fn default() -> Stage {
+        Stage::Brief(WRITES_PER_TURN / 2)
+    }
+}
+
 impl Relay {
-    /// Sends what waits, to a bounded number of connections a turn. True: it stopped on the way, so
-    /// that the caller tells the time ([`Relay::sent_at`]) before other channels are served, and
-    /// then calls it again. The caller tells it at the end of each turn, too.
+    /// Sends what waits, a bounded amount a turn: channels with few subscribers, private output, all
+    /// other channels. True: it stopped on the way, so that the caller tells the time
+    /// ([`Relay::sent_at`]) before others are served, and then calls it again. The caller tells it
+    /// at the end of each turn, too.
     pub fn flush<W: Wire>(&mut self, wire: &mut W, now: u64) -> bool {
-        let mut left = match self.writes_left.take() {
-            Some(left) => left,
-            None => self.flush_private(wire, now),
-        };
+        loop {
+            match std::mem::take(&mut self.stage) {
+                Stage::Brief(left) => {
+                    let (stopped, left) = self.sweep(wire, now, left, true);
+                    if stopped {
+                        self.stage = Stage::Brief(left);
+                        return true;
+                    }
+                    self.stage = Stage::Private;
+                    if !self.hub.offered().is_empty() && !self.queued.is_empty() {
+                        return true;
+                    }
+                }
+                Stage::Private => {
+                    self.flush_private(wire, now);
+                    self.stage = Stage::Rest(WRITES_PER_TURN);
+                }
+                Stage::Rest(left) => {
+                    let (stopped, left) = self.sweep(wire, now, left, false);
+                    if stopped {
+                        self.stage = Stage::Rest(left);
+                        return true;
+                    }
+                    let spent = left == 0 || !self.queued.is_empty();
+                    self.counters.write_budget_spent += u64::from(spent);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Sweeps while writes are left; tells how many are. True: the time has to be told first.
+    fn sweep<W: Wire>(
+        &mut self,
+        wire: &mut W,
+        now: u64,
+        mut left: usize,
+        brief: bool,
+    ) -> (bool, usize) {
         // Visits since the first pass ended that has not been timed.
         let mut untimed = 0;
         while left > 0 {
-            if !self.hub.offered().is_empty() && untimed + self.hub.next_sweep() > UNTIMED_MAX {
-                self.writes_left = Some(left);
-                return true;
+            let next = self.hub.next_sweep(brief);
+            if !self.hub.offered().is_empty() && untimed + next > UNTIMED_MAX {
+                return (true, left);
             }
             let visits = left.min(WRITES_PER_CHANNEL);
             let Relay {
@@ -33,18 +86,27 @@ impl Relay {
                 reports,
                 ..
             } = self;
-            let Some(used) = hub.sweep(visits, wire, counters, reports, now) else {
+            let bytes = counters.bytes_out;
+            let used = if brief {
+                hub.sweep_brief(visits, wire, counters, reports, now)
+            } else {
+                hub.sweep(visits, wire, counters, reports, now)
+            };
+            let Some(used) = used else {
                 break;
             };
-            left -= used.min(left);
-            if !hub.offered().is_empty() {
+            left = left.saturating_sub(used + self.large_writes(bytes));
+            if !self.hub.offered().is_empty() {
                 untimed += used;
             }
             self.act_on_reports(now);
         }
-        let spent = left == 0 || self.queued.len() > WRITES_PER_TURN;
-        self.counters.write_budget_spent += u64::from(spent);
-        false
+        (false, left)
+    }
+
+    /// For how many writes more the bytes count that were sent since there were `bytes`.
+    fn large_writes(&self, bytes: u64) -> usize {
+        ((self.counters.bytes_out - bytes) / BYTES_PER_WRITE) as usize
     }
 
     /// What was sent before is with everybody who is not behind.
@@ -55,14 +117,20 @@ impl Relay {
         }
     }
 
-    /// Private output, and how many writes the turn has for the rest.
-    fn flush_private<W: Wire>(&mut self, wire: &mut W, now: u64) -> usize {
-        for _ in 0..self.queued.len().min(WRITES_PER_TURN) {
+    /// Private output, and the rest of those who are behind.
+    fn flush_private<W: Wire>(&mut self, wire: &mut W, now: u64) {
+        let mut left = WRITES_PER_TURN;
+        // Who is queued again meanwhile has had its part of the turn.
+        for _ in 0..self.queued.len() {
+            let bytes = self.counters.bytes_out;
             if let Some(slot) = self.queued.pop_front() {
                 self.flush_peer(slot, wire, now);
             }
+            left = left.saturating_sub(1 + self.large_writes(bytes));
+            if left == 0 {
+                break;
+            }
         }
-        WRITES_PER_TURN
     }
 
     pub(super) fn act_on_reports(&mut self, now: u64) {

@@ -85,8 +85,8 @@ pub struct Relay {
     /// Letters taken from the mailbox that wait for their channel.
     letters: VecDeque<Letter>,
     letter_bytes: usize,
-    /// Writes left to a turn whose flush has stopped on the way.
-    writes_left: Option<usize>,
+    /// Where the flush of a turn has stopped on the way.
+    stage: flush::Stage,
     /// Requests for listings, in their order.
     asked: VecDeque<listing::Asked>,
     drain: Option<drain::Drain>,
@@ -148,7 +148,7 @@ impl Relay {
             has_admin: false,
             letters: VecDeque::new(),
             letter_bytes: 0,
-            writes_left: None,
+            stage: flush::Stage::default(),
             asked: VecDeque::new(),
             drain: None,
             resumed_ms: 0,

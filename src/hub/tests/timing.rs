@@ -44,9 +44,9 @@ fn messages_are_as_old_as_the_turn_that_read_the_oldest_and_wait_for_a_whole_pas
     hub.turn_begins(100);
     publish(&mut hub, channel);
     publish(&mut hub, channel);
-    assert_eq!(hub.next_sweep(), 5);
+    assert_eq!(hub.next_sweep(false), 5);
     assert_eq!(sweep(&mut hub, &mut kernel, 3), []);
-    assert_eq!(hub.next_sweep(), 2);
+    assert_eq!(hub.next_sweep(false), 2);
     // Read while the pass is under way: the next one offers it.
     hub.turn_begins(200);
     publish(&mut hub, channel);
@@ -55,7 +55,7 @@ fn messages_are_as_old_as_the_turn_that_read_the_oldest_and_wait_for_a_whole_pas
     publish(&mut hub, channel);
     assert_eq!(sweep(&mut hub, &mut kernel, 9), [offered(200, 2, 5)]);
     assert!(!hub.is_dirty());
-    assert_eq!(hub.next_sweep(), 0);
+    assert_eq!(hub.next_sweep(false), 0);
 }
 
 #[test]
@@ -71,4 +71,24 @@ fn a_pass_that_offers_nothing_new_is_not_timed_nor_one_without_members() {
     publish(&mut hub, channel);
     hub.leave(all[1], 0);
     assert_eq!(sweep(&mut hub, &mut kernel, 9), []);
+}
+
+#[test]
+fn a_stream_with_few_members_does_not_wait_for_one_with_many() {
+    let (mut hub, large, mut kernel) = channel_of(BRIEF_MEMBERS as u32 + 1);
+    let small = hub.open("small", 0).unwrap();
+    let token = Token {
+        slot: 1000,
+        generation: 1,
+    };
+    hub.join(small, Form::Plain, token);
+    kernel.room.insert(1000, 1000);
+    publish(&mut hub, large);
+    publish(&mut hub, small);
+    assert_eq!(hub.next_sweep(true), 1);
+    let (mut counters, mut reports) = (Counters::default(), vec![]);
+    let mut brief = |hub: &mut Hub| hub.sweep_brief(9, &mut kernel, &mut counters, &mut reports, 0);
+    assert_eq!((brief(&mut hub), brief(&mut hub)), (Some(1), None));
+    assert_eq!(kernel.got.keys().collect::<Vec<_>>(), [&1000]);
+    assert_eq!(hub.next_sweep(false), BRIEF_MEMBERS + 1);
 }
