@@ -41,12 +41,13 @@ pub const DEFLATE_KEPT_BYTES_MAX: usize = 256 * 1024;
 pub const FINAL_BLOCKS_MAX: usize = 1024;
 /// Bytes inflated for one connection in one turn; what is left of its input waits.
 pub const INFLATED_BYTES_PER_TURN: usize = bound(512 * 1024, 40 * 1024);
-/// The scratch buffer of a reactor, and so the most that one read takes.
-pub const SCRATCH_BYTES: usize = bound(256 * 1024, 32 * 1024);
+/// The scratch buffer of a reactor, and so the most that one read takes: sixteen messages of 16 KiB
+/// with their headers, like the segment they go to.
+pub const SCRATCH_BYTES: usize = bound(260 * 1024, 32 * 1024);
 /// Bytes read from one connection in one turn; the rest waits in the reactor's own ready list.
 pub const READ_BYTES_PER_TURN: usize = bound(512 * 1024, 40 * 1024);
-/// Bytes offered to one subscriber in one turn, whole messages rounded up.
-pub const SEND_BYTES_PER_TURN: usize = bound(256 * 1024, 24 * 1024);
+/// Bytes offered to one subscriber in one turn: a whole segment.
+pub const SEND_BYTES_PER_TURN: usize = bound(260 * 1024, 24 * 1024);
 /// Private output above half of `message_bytes_max`, or above this, stops reading that peer.
 pub const OUT_BYTES_LEAST: usize = 64 * 1024;
 /// Writes in one turn over all channels, and as many of private output: a millisecond or two, since
