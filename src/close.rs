@@ -116,8 +116,8 @@ reasons! {
     BadContentType, "bad_content_type", 0, 400, "content type too long, not visible ASCII, or reserved";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
-    /// A query parameter with a value that means nothing.
-    BadQuery, "bad_query", 0, 400, "bad query parameter";
+    /// A query parameter that is unknown, given twice, or has a value that means nothing.
+    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are echo=true or false on a channel; sort=lag or age and limit=1 to 200 on /connections";
     /// An `Expect` other than `100-continue` (RFC 9110 10.1.1).
     BadExpect, "bad_expect", 0, 417, "unknown expectation";
     /// An `Origin` outside `--allow-origin`.

@@ -78,6 +78,13 @@ impl Config {
         if self.listen.is_empty() {
             return Err("listen names no address".to_owned());
         }
+        let fixed = |a: &&SocketAddr| a.port() != 0;
+        let mut public = self.listen.iter().filter(fixed);
+        if let Some(both) = public.find(|a| self.admin_listen.contains(a)) {
+            return Err(format!(
+                "listen and admin_listen both name {both}: operators need an address of their own"
+            ));
+        }
         for option in options::OPTIONS {
             option.check(self)?;
         }

@@ -193,6 +193,19 @@ fn values_of_a_file_in_every_allowed_form() {
     assert_eq!(sources["drain"], "f.toml line 5: drain");
 }
 
+#[test]
+fn operators_have_an_address_of_their_own() {
+    let config = |public: &str, admin: &str| {
+        parsed(&format!(
+            "listen = [\":9\", \"{public}\"]\nadmin_listen = [\"{admin}\"]"
+        ))
+    };
+    let refused = config("127.0.0.1:8", "127.0.0.1:8").unwrap_err();
+    assert!(refused.contains("both name 127.0.0.1:8"), "{refused}");
+    assert!(config("127.0.0.1:8", "127.0.0.1:7").is_ok());
+    assert!(config("127.0.0.1:0", "127.0.0.1:0").is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

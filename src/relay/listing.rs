@@ -354,6 +354,8 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(Reason::BadQuery), "{text}");
         }
+        let told = format!("limit=1 to {LISTED_MAX} ");
+        assert!(Reason::BadQuery.text().contains(&told));
         assert_eq!(
             parse(&format!("limit={}", LISTED_MAX + 1)),
             Err(Reason::BadQuery)
