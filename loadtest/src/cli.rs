@@ -92,6 +92,35 @@ impl Scenario {
             | Scenario::Gate(_) => None,
         }
     }
+
+    /// Where the server's own latency is asked for, if it is.
+    fn metrics_mut(&mut self) -> Option<&mut String> {
+        let measuring = match self {
+            Scenario::Fanout(o) => &mut o.sending.measuring,
+            Scenario::Echo(o) => &mut o.sending.measuring,
+            Scenario::Slow(o) => &mut o.sending.measuring,
+            Scenario::Churn(o) => &mut o.sending.measuring,
+            Scenario::Flood(o) => &mut o.sending.measuring,
+            Scenario::Mixed(o) => &mut o.measuring,
+            Scenario::Soak(o) => &mut o.sending.measuring,
+            _ => return None,
+        };
+        measuring.inside.metrics.as_mut()
+    }
+
+    /// Puts a free port wherever the options leave it open (port 0) for a server that is to be started.
+    ///
+    /// # Errors
+    /// A sentence: no port is free, or a URL is none.
+    pub fn choose_port(&mut self) -> Result<(), String> {
+        let Some(port) = self.common_mut().map_or(Ok(None), Common::choose_port)? else {
+            return Ok(());
+        };
+        if let Some(url) = self.metrics_mut() {
+            *url = Url::fill_port(url, port)?;
+        }
+        Ok(())
+    }
 }
 
 /// What all scenarios share.
@@ -139,17 +168,17 @@ impl Common {
     ///
     /// # Errors
     /// A sentence, for a bad URL, or when there is no free port.
-    pub fn choose_port(&mut self) -> Result<(), String> {
+    fn choose_port(&mut self) -> Result<Option<u16>, String> {
         let address = Url::parse(&self.url)?.address;
         if self.target.spawn.is_none() || address.port() != 0 {
-            return Ok(());
+            return Ok(None);
         }
         let port = free_port(address.ip())?;
         let publish = self.dialect.publish_url.as_mut();
         for url in std::iter::once(&mut self.url).chain(publish) {
             *url = Url::fill_port(url, port)?;
         }
-        Ok(())
+        Ok(Some(port))
     }
 }
 
@@ -304,6 +333,19 @@ mod tests {
             assert!(message_size(bad).is_err(), "{bad}");
         }
         assert!(rate("nan").is_err() && rate("-1").is_err() && rate("0.5").is_ok());
+    }
+
+    #[test]
+    fn a_port_left_open_is_the_same_for_all_that_is_asked_of_the_server() {
+        let words =
+            "x mixed --file f --spawn s --url ws://127.0.0.1:0/a --metrics http://127.0.0.1:0/m";
+        let mut scenario = Cli::try_parse_from(words.split(' ')).unwrap().scenario;
+        scenario.choose_port().unwrap();
+        let metrics = scenario.metrics_mut().unwrap().clone();
+        let port = Url::parse(&scenario.common_mut().unwrap().url).unwrap();
+        let port = port.address.port();
+        assert_ne!(port, 0);
+        assert_eq!(metrics, format!("http://127.0.0.1:{port}/m"));
     }
 
     #[test]

@@ -24,9 +24,7 @@ fn run() -> Result<u8, String> {
     let matches = command.clone().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let place = Place::new(&command, &matches)?;
-    cli.scenario
-        .common_mut()
-        .map_or(Ok(()), Common::choose_port)?;
+    cli.scenario.choose_port()?;
     match cli.scenario {
         Scenario::Fanout(o) => place.finish(scenario::fanout::run(&o)?, &o.common),
         Scenario::Echo(o) => place.finish(scenario::echo::run(&o)?, &o.common),

@@ -8,7 +8,8 @@ use crate::report::Figures;
 /// Where the server tells its own latency.
 #[derive(Debug, Clone, Args)]
 pub struct InsideOptions {
-    /// The server's metrics (Prometheus text), as http://HOST:PORT/PATH: shows its own latency too
+    /// The server's metrics (Prometheus text), as http://HOST:PORT/PATH: shows its own latency too;
+    /// port 0 where that of --url is 0
     #[arg(long, value_name = "URL")]
     pub metrics: Option<String>,
     /// Which histogram there, in seconds; with several sets of labels each is shown
