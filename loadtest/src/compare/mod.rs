@@ -220,8 +220,8 @@ impl Row {
     /// What the difference is worth.
     fn word(&self, rounds: usize) -> &'static str {
         match (self.interval, self.ratio) {
-            _ if self.a == self.b => "same",
-            (Some(interval), _) if interval.holds(1.0) => "noise",
+            (Some(interval), _) if interval.holds(1.0) && interval.low < interval.high => "noise",
+            (_, Some(1.0)) if self.a == self.b => "same",
             (Some(_), Some(ratio)) if rounds >= SURE => {
                 if ratio > 1.0 {
                     "more"

@@ -57,6 +57,22 @@ fn a_difference_is_told_from_noise_over_rounds() {
 }
 
 #[test]
+fn equal_medians_of_rounds_that_differ_are_not_the_same() {
+    let row = |ratio, interval| Row {
+        name: "server.user_us".to_owned(),
+        a: 0.0,
+        b: 0.0,
+        ratio: Some(ratio),
+        interval,
+    };
+    let (low, mid, high) = (0.6, 1.0, 1.7);
+    let wide = stats::Interval { low, mid, high };
+    assert_eq!(row(1.0, Some(wide)).word(12), "noise");
+    assert_eq!(row(0.3, None).word(12), "");
+    assert_eq!(row(1.0, None).word(12), "same");
+}
+
+#[test]
 fn one_run_each_has_only_the_swings_within_them() {
     let mut pair = rounds(1, 1.0);
     let comparison = Comparison::new(&pair, false).unwrap();
