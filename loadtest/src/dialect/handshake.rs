@@ -92,7 +92,10 @@ fn accepted(headers: &[httparse::Header<'_>], key: &str, deflate: bool) -> Resul
             e.starts_with("permessage-deflate") && e.contains("server_no_context_takeover")
         });
         if extensions.len() != 1 || !keeps_no_window {
-            return Err("the server does not compress without context takeover".to_owned());
+            return Err(
+                "the server does not take permessage-deflate with server_no_context_takeover"
+                    .to_owned(),
+            );
         }
     }
     for name in ["sec-websocket-extensions", "sec-websocket-protocol"] {

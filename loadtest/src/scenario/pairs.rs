@@ -79,14 +79,14 @@ impl Pairs {
             let name = format!("{side} {what}");
             report.latency.insert(name, rounds.all.summary());
         }
-        let mut ratio = |name: &str, with: &[f64], without: &[f64]| {
+        let mut ratio = |name: &str, of: &str, with: &[f64], without: &[f64]| {
             let ratios = stats::ratios(with, without);
             let median = stats::median_interval(&ratios, seed);
             let about = median.map_or_else(
-                || format!("with {what} ÷ without: no round gave a ratio"),
+                || format!("{of} with {what} ÷ without: no round gave a ratio"),
                 |m| {
                     format!(
-                        "with {what} ÷ without, median of {} rounds ({:.2} to {:.2})",
+                        "{of} with {what} ÷ without, median of {} rounds ({:.2} to {:.2})",
                         ratios.len(),
                         m.low,
                         m.high
@@ -95,10 +95,11 @@ impl Pairs {
             );
             report.figures.add(name, median.map(|m| m.mid), &about);
         };
-        ratio("p50_ratio", &with.p50, &without.p50);
-        ratio("p99_ratio", &with.p99, &without.p99);
+        ratio("p50_ratio", "p50", &with.p50, &without.p50);
+        ratio("p99_ratio", "p99", &with.p99, &without.p99);
         if !with.inside.is_empty() {
-            ratio("inside_p99_ratio", &with.inside, &without.inside);
+            let of = "the server's own p99";
+            ratio("inside_p99_ratio", of, &with.inside, &without.inside);
         }
     }
 }

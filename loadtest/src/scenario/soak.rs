@@ -253,7 +253,7 @@ impl Watch {
         }
         for (name, y, points) in [
             ("p99 over time", "p99_us", self.p99),
-            ("deliveries over time", "deliveries_rate", self.rate),
+            ("deliveries over time", "deliveries_per_s", self.rate),
             ("server memory", "server_rss_bytes", self.rss),
             ("server descriptors", "descriptors", self.descriptors),
         ] {

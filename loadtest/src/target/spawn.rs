@@ -51,6 +51,8 @@ pub struct Launch<'a> {
 pub struct Spawned {
     child: Child,
     words: Arc<Mutex<VecDeque<u8>>>,
+    /// That it ended has been said.
+    told: bool,
 }
 
 impl Launch<'_> {
@@ -137,7 +139,11 @@ impl Spawned {
             keep(err, words.clone());
         }
         living(|groups| groups.push(child.id()));
-        Spawned { child, words }
+        Spawned {
+            child,
+            words,
+            told: false,
+        }
     }
 
     fn wait_until(
@@ -148,6 +154,7 @@ impl Spawned {
         let until = Instant::now() + patience;
         while !ready() {
             if let Some(ended) = self.ended() {
+                self.told = true;
                 return Err(ended);
             }
             if Instant::now() >= until {
@@ -221,7 +228,9 @@ impl Spawned {
 
 impl Drop for Spawned {
     fn drop(&mut self) {
-        if let Some(ended) = self.ended() {
+        if !self.told
+            && let Some(ended) = self.ended()
+        {
             eprintln!("{ended}");
         }
         self.stop();
