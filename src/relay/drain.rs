@@ -112,6 +112,12 @@ mod tests {
         }
     }
 
+    fn flush(relay: &mut Relay, kernel: &mut Kernel, now: u64) {
+        while relay.flush(kernel, now) {
+            relay.sent_at(0);
+        }
+    }
+
     fn publish(relay: &mut Relay, text: &str) {
         relay.take_letter(Letter::Publish {
             channel: "news".into(),
@@ -138,21 +144,21 @@ mod tests {
         let len = request.len();
         assert_eq!(relay.input(0, &mut request, false, 0), len);
         kernel.room = 1 << 20;
-        relay.flush(&mut kernel, 0);
+        flush(&mut relay, &mut kernel, 0);
         assert!(kernel.got.starts_with(b"HTTP/1.1 101 "));
 
         kernel.room = 0;
         for _ in 0..3 {
             publish(&mut relay, &"x".repeat(200));
         }
-        relay.flush(&mut kernel, 0);
+        flush(&mut relay, &mut kernel, 0);
         assert_eq!((relay.counters.gaps, relay.counters.skipped), (1, 3));
         relay.begin_drain(0);
         relay.expire(0);
         kernel.room = 1 << 20;
         relay.writable(0, 1);
-        relay.flush(&mut kernel, 1);
-        relay.flush(&mut kernel, 1);
+        flush(&mut relay, &mut kernel, 1);
+        flush(&mut relay, &mut kernel, 1);
         let got = String::from_utf8_lossy(&kernel.got);
         assert!(got.contains("\"missed\":3}"), "{got}");
         let close = kernel.got.iter().rposition(|&b| b == 0x88).unwrap();

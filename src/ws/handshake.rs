@@ -6,7 +6,7 @@
 //!   `Upgrade` and `Connection` are compared without case, subprotocols byte for byte.
 //! - What must be there once (`Host`, version, key) is refused when it is there twice.
 //! - Extensions are declined by not being mentioned, whatever that header holds; one is known,
-//!   see [`extension`].
+//!   see `ws/extension.rs`.
 //! - Checks answer in this order: method, HTTP version, that it is an upgrade, that it has no body
 //!   and one `Host`, WebSocket version, key, subprotocols.
 
