@@ -101,7 +101,8 @@ fn a_post_allocates_little() {
     let mut bed = Bed::new(SUBSCRIBERS, 128);
     let slot = bed.connect();
     let request = format!(
-        "POST /channels/bench HTTP/1.1\r\nHost: h\r\nContent-Length: 128\r\n\r\n{}",
+        "POST /channels/bench HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n\
+         Content-Length: 128\r\n\r\n{}",
         "x".repeat(128)
     );
     let mut input = request.clone().into_bytes();

@@ -5,11 +5,10 @@
 //!   its log without a copy.
 //! - Memory grows with the bytes that came, never with a declared length alone.
 
+use super::Buffers;
+
 /// The longest header that a wire form puts in front of a message.
 pub const HEADER_ROOM: usize = 10;
-
-/// The smallest capacity that is asked for.
-const LEAST: usize = 512;
 
 /// See the top of the file.
 #[derive(Debug, Default)]
@@ -21,24 +20,28 @@ pub struct Gather {
 impl Gather {
     /// Room for `len` more bytes, to be filled by the caller. `expected`: how many are to come after
     /// these, `u64::MAX` when nobody said; capacity is at most doubled for their sake.
-    pub fn grow(&mut self, len: usize, expected: u64) -> &mut [u8] {
+    pub fn grow(&mut self, len: usize, expected: u64, buffers: &mut Buffers) -> &mut [u8] {
         let at = self.bytes.len().max(HEADER_ROOM);
         let need = at + len;
         if need > self.bytes.capacity() {
             let whole = (need as u64)
                 .saturating_add(expected)
                 .min(usize::MAX as u64) as usize;
-            let ahead = (2 * self.bytes.capacity()).max(LEAST);
-            let capacity = whole.min(need.max(ahead));
-            self.bytes.reserve_exact(capacity - self.bytes.len());
+            buffers.grow(&mut self.bytes, need, whole);
         }
         self.bytes.resize(need, 0);
         &mut self.bytes[at..]
     }
 
     /// Appends bytes as they are.
-    pub fn extend(&mut self, bytes: &[u8], expected: u64) {
-        self.grow(bytes.len(), expected).copy_from_slice(bytes);
+    pub fn extend(&mut self, bytes: &[u8], expected: u64, buffers: &mut Buffers) {
+        let room = self.grow(bytes.len(), expected, buffers);
+        room.copy_from_slice(bytes);
+    }
+
+    /// Nobody needs the message any more.
+    pub fn give_back(self, buffers: &mut Buffers) {
+        buffers.give_back(self.bytes);
     }
 
     /// The message so far.
@@ -78,23 +81,23 @@ mod tests {
 
     #[test]
     fn capacity_follows_what_came_not_what_was_announced() {
-        let mut g = Gather::default();
-        g.extend(&[1; 100], 1 << 40);
+        let (mut g, mut buffers) = (Gather::default(), Buffers::default());
+        g.extend(&[1; 100], 1 << 40, &mut buffers);
         assert!(g.capacity() <= 1024, "{}", g.capacity());
         for _ in 0..100 {
-            g.extend(&[2; 1000], 1 << 40);
+            g.extend(&[2; 1000], 1 << 40, &mut buffers);
             assert!(g.capacity() <= 2 * g.len() + 1024);
         }
     }
 
     #[test]
     fn an_announced_message_ends_without_slack() {
-        let mut g = Gather::default();
+        let (mut g, mut buffers) = (Gather::default(), Buffers::default());
         let mut left = 1_000_000u64;
         while left > 0 {
             let n = left.min(65_536);
             left -= n;
-            g.extend(&vec![3; n as usize], left);
+            g.extend(&vec![3; n as usize], left, &mut buffers);
         }
         assert!(g.capacity() <= 1_000_000 + HEADER_ROOM);
         let (bytes, first) = g.into_message(b"head");

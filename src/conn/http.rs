@@ -1,5 +1,6 @@
 //! An HTTP peer: requests one after another, each answered before the next is read (RFC 9112 9.3).
 
+use super::Spares;
 use crate::buf::Gather;
 use crate::close::Reason;
 use crate::http::{self, Body, BodyKind, Reply};
@@ -16,17 +17,17 @@ pub enum HttpEvent<'a> {
 }
 
 /// A message on its way in by POST or PUT.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upload {
     body: Body,
     /// What came of it.
     pub gather: Gather,
     /// The channel that it is for.
-    pub channel: Box<str>,
+    pub channel: String,
     /// Declared to be bytes rather than text.
     pub binary: bool,
-    /// The media type it was given, to be passed on.
-    pub content_type: Option<Box<str>>,
+    /// The media type it was given, to be passed on; empty: none.
+    pub content_type: String,
     /// How the request is to be answered.
     pub reply: Reply,
     /// The `Origin` to be named in the answer.
@@ -34,17 +35,14 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// An upload whose body begins now.
-    pub fn new(kind: BodyKind, channel: &str, reply: Reply) -> Upload {
-        Upload {
-            body: Body::new(kind),
-            gather: Gather::default(),
-            channel: channel.into(),
-            binary: false,
-            content_type: None,
-            reply,
-            origin: None,
-        }
+    /// The body begins now; what is left of another upload is replaced.
+    pub fn start(&mut self, kind: BodyKind, channel: &str, content_type: &str, reply: Reply) {
+        (self.body, self.reply) = (Body::new(kind), reply);
+        (self.gather, self.binary, self.origin) = Default::default();
+        self.channel.clear();
+        self.channel.push_str(channel);
+        self.content_type.clear();
+        self.content_type.push_str(content_type);
     }
 }
 
@@ -67,9 +65,10 @@ impl HttpConn {
         input: &'a [u8],
         head_bytes_max: usize,
         message_bytes_max: usize,
+        spares: &mut Spares,
     ) -> Result<(usize, Option<HttpEvent<'a>>), Reason> {
         if self.upload.is_some() {
-            return self.collect(input, message_bytes_max);
+            return self.collect(input, message_bytes_max, spares);
         }
         match http::head_end(input, &mut self.scanned) {
             Some(end) if end <= head_bytes_max => {
@@ -82,14 +81,15 @@ impl HttpConn {
     }
 
     /// The body of the request just read goes into `upload`.
-    pub fn begin(&mut self, upload: Upload) {
-        self.upload = Some(Box::new(upload));
+    pub fn begin(&mut self, upload: Box<Upload>) {
+        self.upload = Some(upload);
     }
 
     fn collect(
         &mut self,
         input: &[u8],
         message_bytes_max: usize,
+        spares: &mut Spares,
     ) -> Result<(usize, Option<HttpEvent<'static>>), Reason> {
         let Some(upload) = &mut self.upload else {
             return Ok((0, None));
@@ -101,7 +101,7 @@ impl HttpConn {
         if so_far.saturating_add(left) > message_bytes_max as u64 {
             return Err(Reason::MessageTooBig);
         }
-        upload.gather.extend(data, left);
+        upload.gather.extend(data, left, &mut spares.buffers);
         if !piece.done {
             let event = (piece.consumed > 0).then_some(HttpEvent::Part);
             return Ok((piece.consumed, event));

@@ -3,9 +3,11 @@
 //! A connection begins as HTTP and may become a WebSocket. At rest either owns no buffer.
 
 mod http;
+mod spares;
 mod ws;
 
 pub use http::{HttpConn, HttpEvent, Upload};
+pub use spares::Spares;
 pub use ws::{WsConn, WsEvent};
 
 /// The protocol that a connection speaks now.

@@ -4,6 +4,7 @@
 //! and checked for UTF-8 as it arrives, so that bad text fails before its end. A compressed one is
 //! gathered as it is: whoever takes it inflates and checks it.
 
+use super::Spares;
 use crate::buf::Gather;
 use crate::close::Reason;
 use crate::ws::{self, DecodeLimits, Decoder, Deflate, Event, Kind, Utf8};
@@ -43,7 +44,7 @@ pub enum WsEvent<'a> {
 
 /// A message under way.
 #[derive(Debug, Default)]
-struct Collect {
+pub(super) struct Collect {
     decoder: Decoder,
     gather: Gather,
     utf8: Utf8,
@@ -81,12 +82,13 @@ impl WsConn {
         hold: bool,
         gather: bool,
         limits: &DecodeLimits,
+        spares: &mut Spares,
     ) -> Result<(usize, Option<WsEvent<'a>>), Reason> {
         let mut fresh = Decoder::default();
         let decoder = self.collect.as_mut().map_or(&mut fresh, |c| &mut c.decoder);
         let (used, event) = decoder.decode(input, hold, limits)?;
         if fresh.in_message() {
-            self.collect.get_or_insert_default().decoder = fresh;
+            self.collect.get_or_insert_with(|| spares.collect()).decoder = fresh;
         }
         let event = match event {
             None => return Ok((used, None)),
@@ -114,7 +116,8 @@ impl WsConn {
                 frame_left,
                 ..
             }) => {
-                let gather = self.part(kind, compressed, last, key, payload, frame_left)?;
+                let gather =
+                    self.part(kind, compressed, last, key, (payload, frame_left), spares)?;
                 gather.map_or(WsEvent::Part, |gather| WsEvent::Gathered {
                     kind,
                     compressed,
@@ -135,13 +138,15 @@ impl WsConn {
         compressed: bool,
         last: bool,
         key: [u8; 4],
-        payload: &[u8],
-        frame_left: u64,
+        (payload, frame_left): (&[u8], u64),
+        spares: &mut Spares,
     ) -> Result<Option<Gather>, Reason> {
-        let collect = self.collect.get_or_insert_default();
+        let collect = self.collect.get_or_insert_with(|| spares.collect());
         let unknown = !last && frame_left == 0;
         let expected = if unknown { u64::MAX } else { frame_left };
-        let room = collect.gather.grow(payload.len(), expected);
+        let room = collect
+            .gather
+            .grow(payload.len(), expected, &mut spares.buffers);
         ws::unmask_into(room, payload, key);
         if kind == Kind::Text && !compressed {
             collect.utf8.check(collect.gather.payload(), last)?;
@@ -149,8 +154,12 @@ impl WsConn {
         if !last {
             return Ok(None);
         }
-        let collect = self.collect.take().unwrap_or_default();
-        Ok(Some(collect.gather))
+        let gather = std::mem::take(&mut **collect).gather;
+        self.collect
+            .take()
+            .into_iter()
+            .for_each(|c| spares.keep_collect(c));
+        Ok(Some(gather))
     }
 
     /// Memory held by a message under way.

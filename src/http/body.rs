@@ -78,6 +78,13 @@ pub struct Body {
     trailer_lines: u32,
 }
 
+impl Default for Body {
+    /// Of a request without one.
+    fn default() -> Body {
+        Body::new(BodyKind::None)
+    }
+}
+
 impl Body {
     /// A decoder that stands before the first byte of the body.
     pub fn new(kind: BodyKind) -> Body {

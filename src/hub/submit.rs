@@ -20,8 +20,8 @@ pub enum Body<'a> {
     },
     /// As it is.
     Plain(&'a [u8]),
-    /// Gathered by its connection, unmasked.
-    Gathered(Gather),
+    /// Gathered by its connection, unmasked; a large one is taken, leaving nothing.
+    Gathered(&'a mut Gather),
 }
 
 impl Body<'_> {
@@ -248,7 +248,7 @@ fn append_frame(
     let body = match message.body {
         Body::Gathered(gather) if len >= ADOPT_BYTES_MIN => {
             mark("gather_becomes_segment");
-            let (bytes, first) = gather.into_message(header);
+            let (bytes, first) = std::mem::take(gather).into_message(header);
             log.adopt(bytes, first, origin, pool);
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use super::Relay;
 use super::peer::{BLOCKED, FULL_OUT, Peer, Phase, QUEUED, WAITING};
 use crate::close::Reason;
-use crate::conn::Conn;
+use crate::conn::{Conn, Spares};
 use crate::counters::Counters;
 use crate::hub::{Lag, Offered, Progress, Report};
 use crate::limits::{BYTES_PER_WRITE, UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN};
@@ -235,6 +235,7 @@ impl Relay {
             peers,
             hub,
             counters,
+            spares,
             ..
         } = self;
         let peer = &mut peers[slot as usize];
@@ -251,7 +252,7 @@ impl Relay {
             }
         }
         loop {
-            match send_out(peer, slot, wire, counters) {
+            match send_out(peer, slot, wire, counters, spares) {
                 Progress::All => {}
                 other => return other,
             }
@@ -291,10 +292,14 @@ fn send_out<W: Wire>(
     slot: u32,
     wire: &mut W,
     counters: &mut Counters,
+    spares: &mut Spares,
 ) -> Progress {
     while let Some(out) = &mut peer.out {
         if out.is_empty() {
-            peer.out = None;
+            peer.out
+                .take()
+                .into_iter()
+                .for_each(|out| spares.keep_out(out));
             break;
         }
         let sent = wire.send(slot, out.pending());

@@ -27,13 +27,14 @@ impl Relay {
             };
             let open = peer.phase == Phase::Open;
             let limits = &self.decode_limits[usize::from(conn.deflate().is_some())];
-            let (used, event) = match conn.next(&mut data[at..], hold, open, limits) {
-                Ok(found) => found,
-                Err(reason) => {
-                    self.violated(slot, reason, now);
-                    return (at, true);
-                }
-            };
+            let (used, event) =
+                match conn.next(&mut data[at..], hold, open, limits, &mut self.spares) {
+                    Ok(found) => found,
+                    Err(reason) => {
+                        self.violated(slot, reason, now);
+                        return (at, true);
+                    }
+                };
             at += used;
             let Some(event) = event else {
                 return (at, false);
@@ -73,14 +74,16 @@ impl Relay {
             WsEvent::Gathered {
                 kind,
                 compressed,
-                gather,
+                mut gather,
             } => {
                 mark("message_gathered");
-                let body = Body::Gathered(gather);
-                if compressed {
-                    return self.publish_inflated(slot, kind, &body, now);
-                }
-                self.publish_ws(slot, kind, body, now)
+                let body = Body::Gathered(&mut gather);
+                let result = match compressed {
+                    true => self.publish_inflated(slot, kind, &body, now),
+                    false => self.publish_ws(slot, kind, body, now),
+                };
+                self.spares.keep(gather);
+                result
             }
             WsEvent::Ping(payload) => {
                 let pong = ws::header::opcode::PONG;
@@ -132,7 +135,7 @@ impl Relay {
         let out = self.peer(slot).out.get_or_insert_default();
         match body {
             Body::Gathered(gather) if out.is_empty() => {
-                let (bytes, first) = gather.into_message(header);
+                let (bytes, first) = std::mem::take(gather).into_message(header);
                 out.adopt(bytes, first);
             }
             Body::Gathered(gather) => {

@@ -53,7 +53,11 @@ impl Relay {
                 self.hub.members() as u64,
             ),
             ("log_bytes", "Memory of frame logs", used as u64),
-            ("pool_bytes", "Memory of free log segments", free as u64),
+            (
+                "pool_bytes",
+                "Memory kept for reuse: free log segments and buffers of messages",
+                (free + self.spares.free_bytes()) as u64,
+            ),
             (
                 "memory_bytes",
                 "Memory that counts against memory_bytes_max",

@@ -34,6 +34,7 @@ use std::net::IpAddr;
 use slab::Slab;
 
 use crate::close::Reason;
+use crate::conn::Spares;
 use crate::counters::Counters;
 use crate::hub::{Hub, HubLimits, Policies, Report};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX, REFUSALS_MAX};
@@ -57,6 +58,8 @@ pub struct Relay {
     /// Of connections without compression, and of those with it.
     decode_limits: [DecodeLimits; 2],
     inflater: Inflater,
+    /// For messages on their way in.
+    spares: Spares,
     /// Bytes inflated for the connection that is being read.
     inflated_in_turn: usize,
     counters: Counters,
@@ -133,6 +136,7 @@ impl Relay {
             settings,
             decode_limits,
             inflater: Inflater::default(),
+            spares: Spares::default(),
             inflated_in_turn: 0,
             counters: Counters::default(),
             generation: 0,

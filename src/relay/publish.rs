@@ -1,5 +1,7 @@
 //! Messages that come by HTTP: gathered, published, answered; held while their channel is paused.
 
+use std::io::Write;
+
 use super::Relay;
 use super::peer::WAITING;
 use crate::close::Reason;
@@ -11,7 +13,7 @@ use crate::ws::Kind;
 
 impl Relay {
     /// A whole message came by POST or PUT.
-    pub(super) fn publish_upload(&mut self, slot: u32, upload: Box<Upload>, now: u64) {
+    pub(super) fn publish_upload(&mut self, slot: u32, mut upload: Box<Upload>, now: u64) {
         let channel = match self.hub.open(&upload.channel, now) {
             Ok(channel) => channel,
             Err(reason) => {
@@ -28,34 +30,30 @@ impl Relay {
             }
             return self.hub.await_resume(channel, token);
         }
-        let Upload {
-            gather,
-            binary,
-            content_type,
-            reply,
-            origin,
-            ..
-        } = *upload;
-        let len = gather.len() as u64;
+        let len = upload.gather.len() as u64;
         // Text where it can be: bytes that are not UTF-8 cannot go out as a text frame.
-        let text = !binary && crate::ws::utf8::valid(gather.payload());
+        let text = !upload.binary && crate::ws::utf8::valid(upload.gather.payload());
         let kind = if text { Kind::Text } else { Kind::Binary };
         let message = Message {
             kind,
-            content_type: content_type.as_deref(),
-            body: Body::Gathered(gather),
+            content_type: Some(&*upload.content_type).filter(|given| !given.is_empty()),
+            body: Body::Gathered(&mut upload.gather),
         };
-        let submitted = match self.hub.submit(channel, message, None, now) {
+        let (reply, origin) = (upload.reply, upload.origin.take());
+        let submitted = self.hub.submit(channel, message, None, now);
+        self.spares.keep_upload(upload);
+        let submitted = match submitted {
             Ok(submitted) => submitted,
             Err(reason) => return self.refuse(slot, reason, reply, origin.as_deref(), now),
         };
         self.counters.messages_in += 1;
         self.counters.message_bytes_in += len;
-        let text = format!("active subscribers: {}\r\n", submitted.subscribers);
+        let mut text = [0; 64];
+        let text = told(&mut text, submitted.subscribers);
         let answer = Answer {
             status: if submitted.subscribers > 0 { 201 } else { 202 },
             content_type: "text/plain",
-            body: text.as_bytes(),
+            body: text,
             headers: &[],
             reply,
         };
@@ -90,4 +88,12 @@ impl Relay {
         self.make_ready(slot);
         true
     }
+}
+
+/// The answer to who has published.
+fn told(room: &mut [u8; 64], subscribers: usize) -> &[u8] {
+    let mut rest = &mut room[..];
+    write!(rest, "active subscribers: {subscribers}\r\n").expect("at most 42 bytes");
+    let left = rest.len();
+    &room[..room.len() - left]
 }

@@ -21,7 +21,7 @@ impl Relay {
         let Conn::Http(http) = &mut self.peers[slot as usize].conn else {
             return (0, true);
         };
-        match http.next(data, head_bytes_max, message_bytes_max) {
+        match http.next(data, head_bytes_max, message_bytes_max, &mut self.spares) {
             Err(reason) => {
                 self.refuse_unfinished(slot, reason, now);
                 (0, true)
@@ -169,8 +169,14 @@ impl Relay {
             reply,
             ..answer
         }
-        .append(self.peer(slot).out_tail());
+        .append(self.out_tail(slot));
         self.answered(slot, keep_alive, Reason::Done, now);
+    }
+
+    /// Where to append private output, in what an earlier answer has left.
+    fn out_tail(&mut self, slot: u32) -> &mut Vec<u8> {
+        let out = &mut self.peers[slot as usize].out;
+        out.get_or_insert_with(|| self.spares.out()).tail()
     }
 
     fn answered(&mut self, slot: u32, stays: bool, reason: Reason, now: u64) {

@@ -4,7 +4,7 @@ use super::Relay;
 use super::peer::{ADMIN, BLOCKED, ECHO};
 use super::requests::CHANNEL_METHODS;
 use crate::close::Reason;
-use crate::conn::{Conn, Upload, WsConn};
+use crate::conn::{Conn, WsConn};
 use crate::http::{self, Answer, BodyKind, Request};
 use crate::hub::{Form, check_content_type};
 use crate::ws;
@@ -148,14 +148,14 @@ impl Relay {
         if matches!(request.body, BodyKind::Length(n) if n > max) {
             return Err(Reason::MessageTooBig);
         }
-        let mut upload = Upload::new(request.body, name, request.reply());
         let declared = request.header("content-type").unwrap_or_default();
-        upload.binary = is_binary(declared);
         let content_type = check_content_type(declared)?;
-        upload.content_type = (!content_type.is_empty()).then(|| content_type.into());
+        let mut upload = self.spares.upload();
+        upload.start(request.body, name, content_type, request.reply());
+        upload.binary = is_binary(declared);
         upload.origin = origin.map(Into::into);
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
-            self.publish_upload(slot, Box::new(upload), now);
+            self.publish_upload(slot, upload, now);
             return Ok(());
         }
         if request.expect_continue {
