@@ -94,8 +94,8 @@ pub const SKIP_REST_BYTES_MAX: usize = bound(16 * 1024, 1024);
 pub const ACCEPT_RETRY_MS: u64 = 100;
 /// Bytes of free segments that the pool keeps for reuse.
 pub const POOL_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes of free buffers that are kept for messages to be gathered: eight of the largest.
-pub const BUFFERS_BYTES_MAX: usize = 8 * (ADOPT_BYTES_MIN + 10);
+/// Bytes of free buffers that are kept for messages to be gathered.
+pub const BUFFERS_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// So many boxes of each kind that a message on its way in needs are kept for the next ones.
 pub const SPARES_MAX: usize = 64;
 /// Private output of at most so many bytes is one of them.

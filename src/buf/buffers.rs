@@ -3,17 +3,20 @@
 //! Rules:
 //! - Size classes double, so that one that grows class by class is never more than about twice
 //!   what came, and every step finds what an earlier message has left.
-//! - Beyond the largest class a message becomes a segment of its log; its buffer is not kept.
+//! - The last step of one that becomes a segment of its log is exact, for the log keeps it: what is
+//!   kept here is what it grew by.
 
 use super::gather::HEADER_ROOM;
 use crate::limits::{ADOPT_BYTES_MIN, BUFFERS_BYTES_MAX};
 
-/// How many size classes there are; the largest takes what is no segment of its own.
-const CLASSES: usize = 8;
+/// How many size classes there are.
+const CLASSES: usize = 11;
+/// The smallest size, but for the room for a header; each class has twice the one before.
+const LEAST: usize = 512;
 
-/// Bytes of a class: a power of two and the room for a header, 512 to 64 Ki of them.
+/// Bytes of a class, 512 KiB in the largest, and room for a header.
 const fn size(class: usize) -> usize {
-    (ADOPT_BYTES_MIN >> (CLASSES - 1 - class)) + HEADER_ROOM
+    (LEAST << class) + HEADER_ROOM
 }
 
 /// Lends buffers and keeps a bounded number of free ones.
@@ -29,14 +32,15 @@ impl Buffers {
         self.free_bytes
     }
 
-    /// Gives `bytes` a capacity of at least `need`. `whole`: more than this it will never need;
-    /// beyond the classes capacity is at most doubled for its sake.
+    /// Gives `bytes` a capacity of at least `need`, at most about twice that. `whole`: what it will
+    /// need in the end.
     pub(super) fn grow(&mut self, bytes: &mut Vec<u8>, need: usize, whole: usize) {
-        let class = (0..CLASSES).find(|&class| need <= size(class));
+        let last = whole >= ADOPT_BYTES_MIN + HEADER_ROOM && whole / 2 <= need;
+        let class = (0..CLASSES).find(|&class| !last && need <= size(class));
         let mut larger = match class {
             Some(class) => self.lend(class),
             None => {
-                let capacity = whole.min(need.max(2 * bytes.capacity()));
+                let capacity = whole.min(2 * need);
                 if bytes.capacity() > size(CLASSES - 1) {
                     return bytes.reserve_exact(capacity - bytes.len());
                 }
@@ -110,10 +114,13 @@ mod tests {
         let mut buffers = Buffers::default();
         let mut bytes = vec![1; 40_000];
         buffers.grow(&mut bytes, 300_000, 1_000_000);
-        assert_eq!((bytes.len(), bytes.capacity()), (40_000, 300_000));
-        buffers.grow(&mut bytes, 350_000, 500_000);
-        assert_eq!((bytes.len(), bytes.capacity()), (40_000, 500_000));
+        assert_eq!((bytes.len(), bytes.capacity()), (40_000, size(10)));
+        buffers.grow(&mut bytes, 550_000, 1_000_000);
+        assert_eq!((bytes.len(), bytes.capacity()), (40_000, 1_000_000));
+        assert_eq!(buffers.free_bytes(), size(10));
+        buffers.grow(&mut bytes, 1_100_000, usize::MAX);
+        assert_eq!((bytes.len(), bytes.capacity()), (40_000, 2_200_000));
         buffers.give_back(bytes);
-        assert_eq!(buffers.free_bytes(), 0);
+        assert_eq!(buffers.free_bytes(), size(10));
     }
 }

@@ -9,7 +9,7 @@
 //!   message end is full. That bounds the overhead of tiny messages to a quarter.
 //! - `used_bytes + free_bytes` is all the memory that logs hold, by capacity.
 
-use crate::limits::POOL_BYTES_MAX;
+use crate::limits::{POOL_BYTES_MAX, SPARES_MAX};
 
 /// Sizes of pooled segments, smallest first.
 const CLASSES: [usize; 5] = [1040, 4160, 16_640, 66_560, 266_240];
@@ -47,6 +47,11 @@ impl Segment {
         self.first + self.len + len <= self.bytes.len() && self.ends.len() < self.ends.capacity()
     }
 
+    fn empty(&mut self) {
+        self.ends.clear();
+        (self.base, self.first, self.len) = (0, 0, 0);
+    }
+
     fn capacity(&self) -> usize {
         self.bytes.capacity() + 4 * self.ends.capacity()
     }
@@ -61,6 +66,9 @@ pub struct Pool {
     )]
     free: [Vec<Box<Segment>>; CLASSES.len()],
     free_bytes: usize,
+    /// Free segments without bytes, for messages that have their own.
+    #[expect(clippy::vec_box, reason = "as above")]
+    hulls: Vec<Box<Segment>>,
     used_bytes: usize,
 }
 
@@ -84,11 +92,7 @@ impl Pool {
     pub(super) fn lend(&mut self, class: usize, len: usize) -> Box<Segment> {
         let segment = match class_of(len) {
             Some(least) => self.lend_class(least.max(class.min(CLASSES.len() - 1))),
-            None => Box::new(Segment {
-                bytes: vec![0; len],
-                ends: Vec::with_capacity(1),
-                ..Segment::default()
-            }),
+            None => self.lend_hull(vec![0; len]),
         };
         self.used_bytes += segment.capacity();
         segment
@@ -107,17 +111,20 @@ impl Pool {
         })
     }
 
+    /// A segment of one message in these bytes.
+    fn lend_hull(&mut self, bytes: Vec<u8>) -> Box<Segment> {
+        let mut segment = self.hulls.pop().unwrap_or_default();
+        segment.bytes = bytes;
+        segment.ends.reserve_exact(1);
+        segment
+    }
+
     /// Makes a segment of one finished message that begins at `first` in `bytes`.
     pub(super) fn adopt(&mut self, mut bytes: Vec<u8>, first: usize) -> Box<Segment> {
         bytes.shrink_to_fit();
         let len = bytes.len() - first;
-        let segment = Box::new(Segment {
-            base: 0,
-            first,
-            len,
-            bytes,
-            ends: Vec::with_capacity(1),
-        });
+        let mut segment = self.lend_hull(bytes);
+        (segment.first, segment.len) = (first, len);
         self.used_bytes += segment.capacity();
         segment
     }
@@ -128,7 +135,7 @@ impl Pool {
         *counted = bytes;
     }
 
-    /// Takes a segment back; keeps it when it is of a class and there is room.
+    /// Takes a segment back; keeps it when there is room, its bytes when they are of a class.
     pub(super) fn give_back(&mut self, mut segment: Box<Segment>) {
         let capacity = segment.capacity();
         self.used_bytes -= capacity;
@@ -137,10 +144,13 @@ impl Pool {
             && segment.ends.capacity() == CLASSES[class] / BYTES_PER_END
             && self.free_bytes + capacity <= POOL_BYTES_MAX
         {
-            segment.ends.clear();
-            (segment.base, segment.first, segment.len) = (0, 0, 0);
+            segment.empty();
             self.free_bytes += capacity;
             self.free[class].push(segment);
+        } else if class.is_none() && self.hulls.len() < SPARES_MAX {
+            segment.empty();
+            segment.bytes = Vec::new();
+            self.hulls.push(segment);
         }
     }
 }
@@ -167,6 +177,18 @@ mod tests {
         pool.give_back(b);
         assert_eq!(pool.used_bytes(), 0);
         assert_eq!(pool.lend(0, 10).bytes.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_segment_of_one_message_is_kept_without_its_bytes() {
+        let mut pool = Pool::default();
+        let lent: Vec<_> = (0..2 * SPARES_MAX).map(|_| pool.lend(0, 300_000)).collect();
+        lent.into_iter().for_each(|s| pool.give_back(s));
+        assert_eq!((pool.hulls.len(), pool.used_bytes()), (SPARES_MAX, 0));
+        assert!(pool.hulls.iter().all(|s| s.capacity() == 4));
+        let segment = pool.adopt(vec![7; 70_000], 6);
+        assert_eq!(segment.used(), [7; 69_994]);
+        assert!(segment.fits(0) && segment.end() == 69_994);
     }
 
     #[test]
