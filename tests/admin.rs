@@ -204,16 +204,16 @@ fn operators_stay_while_memory_is_short() {
         limits.lag_bytes_max = 256 * KB;
         limits.unflushed_bytes_max = 256 * KB;
         limits.memory_bytes_max = KB * KB;
-        limits.head_bytes_max = 128 * KB;
+        limits.head_bytes_max = 30 * KB;
     });
     let mut admin = operator(&relay);
     // A request that is not whole is kept: more private memory than anybody else has.
-    let half = get("/metrics", &format!("X: {}\r\n", "x".repeat(100 * KB)));
-    let (begin, rest) = half.split_at(90 * KB);
+    let half = get("/metrics", &format!("X: {}\r\n", "x".repeat(26 * KB)));
+    let (begin, rest) = half.split_at(25 * KB);
     admin.write(begin);
-    let mut peers: Vec<Peer> = (0..60).map(|_| relay.ws("/channels/a")).collect();
+    let mut peers: Vec<Peer> = (0..100).map(|_| relay.ws("/channels/a")).collect();
     for peer in &mut peers {
-        peer.send(BINARY_BEGIN, &[1; 20 * KB]);
+        peer.send(BINARY_BEGIN, &[1; 12 * KB]);
     }
     wait_until("somebody goes", || relay.refused("memory") > 0);
     let answer = admin.ask(rest);
