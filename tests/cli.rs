@@ -65,7 +65,7 @@ fn samples(option: &Opt) -> [String; 3] {
         "publish-key" => ["one", "two", "three"],
         "log-format" => ["json", "human", "json"],
         "slow" => ["skip", "close", "skip"],
-        "no-page" => ["true", "false", "true"],
+        "no-page" | "no-deflate" => ["true", "false", "true"],
         _ => return [1, 2, 3].map(|more| bound_plus(option, more)),
     };
     words.map(str::to_owned)
