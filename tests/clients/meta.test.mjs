@@ -49,7 +49,7 @@ test('no publisher can pretend to tell of a gap', async (t) => {
 test('the npm package nchan reads text, types, bytes and ids', async (t) => {
   const { ws, http } = await start(t);
   // It is made for browsers, and finds there what Node lacks.
-  globalThis.window = new EventTarget();
+  globalThis.window = Object.assign(new EventTarget(), { setTimeout, clearTimeout });
   globalThis.WebSocket = WebSocket;
   globalThis.FileReader = class extends EventTarget {
     async readAsText(blob) {
@@ -60,7 +60,6 @@ test('the npm package nchan reads text, types, bytes and ids', async (t) => {
   const NchanSubscriber = createRequire(import.meta.url)('nchan');
   const url = `/channels/nchan`;
   const subscriber = new NchanSubscriber(ws + url, { subscriber: 'websocket' });
-  t.after(() => subscriber.stop());
   subscriber.on('transportNativeCreated', (socket) => { socket.binaryType = 'blob'; });
   const heard = [];
   let wake = () => {};
@@ -81,4 +80,6 @@ test('the npm package nchan reads text, types, bytes and ids', async (t) => {
   assert.deepEqual([...new Uint8Array(await bytes.arrayBuffer())], [1, 2, 255]);
   assert.equal(meta['content-type'], 'application/octet-stream');
   assert.equal(subscriber.lastMessageId, meta.id);
+  // Before the server goes, or it would try to come back.
+  subscriber.stop();
 });

@@ -81,12 +81,6 @@ class Relay(ServerTest):
         one = self.join("/channels/ping")
         self.assertTrue(one.ping(b"are you there").wait(WAIT))
 
-    def test_permessage_deflate_is_declined_and_the_connection_works(self):
-        one, two = self.pair("/channels/deflate", compression="deflate")
-        self.assertNotIn("Sec-WebSocket-Extensions", one.response.headers)
-        one.send("x" * 1000)
-        self.assertEqual(two.recv(WAIT), "x" * 1000)
-
     def test_the_first_subprotocol_offered_is_chosen(self):
         self.assertEqual(self.join("/channels/sub", subprotocols=["b", "a"]).subprotocol, "b")
         self.assertIsNone(self.join("/channels/sub").subprotocol)
