@@ -50,13 +50,13 @@ pub const READ_BYTES_PER_TURN: usize = bound(512 * 1024, 40 * 1024);
 pub const SEND_BYTES_PER_TURN: usize = bound(260 * 1024, 24 * 1024);
 /// Private output above half of `message_bytes_max`, or above this, stops reading that peer.
 pub const OUT_BYTES_LEAST: usize = 64 * 1024;
-/// Writes in one turn over all channels, and as many of private output: a millisecond or two, since
+/// Writes in one turn over all channels, and as many of private output: some milliseconds, since
 /// who publishes meanwhile is read only afterwards. More than `BYTES_PER_WRITE` counts as several.
-pub const WRITES_PER_TURN: usize = bound(256, 10);
+pub const WRITES_PER_TURN: usize = bound(512, 10);
 /// What one write takes at most to count as one.
 pub const BYTES_PER_WRITE: u64 = 32 * 1024;
 /// Subscribers of one channel written to before the next channel has its part of the turn.
-pub const WRITES_PER_CHANNEL: usize = bound(128, 4);
+pub const WRITES_PER_CHANNEL: usize = bound(512, 4);
 /// Streams with at most so many members are served before all others, with half of the turn's writes.
 pub const BRIEF_MEMBERS: usize = bound(64, 2);
 /// Subscribers written to after a channel has been served and before the clock is read for it.

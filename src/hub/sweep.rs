@@ -184,7 +184,9 @@ impl Hub {
 }
 
 impl Stream {
-    /// Visits the next `visits` members.
+    /// Visits the next `visits` members. Apart from its callers, for what they hold would cost every
+    /// delivery some instructions.
+    #[inline(never)]
     fn visit<W: Wire>(
         &mut self,
         visits: usize,
