@@ -6,7 +6,7 @@
 
 use super::Form;
 use crate::buf::Log;
-use crate::mark::{mark, planted};
+use crate::mark::mark;
 use crate::timers::NEVER;
 use crate::wire::Token;
 
@@ -191,7 +191,7 @@ impl Stream {
             self.stale |= index < self.at;
         }
         let mut hole = index;
-        if hole < self.at && !planted("hole_not_moved") {
+        if hole < self.at {
             self.at -= 1;
             if hole != self.at {
                 mark("hole_moved_in_sweep");
