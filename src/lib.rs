@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 0 | `limits`, `close`, `mark`, `settings`, `counters` |
 //! | 1 | `wire`, `buf`, `timers` |
-//! | 2 | `ws`, `http` |
+//! | 2 | `ws`, `http`, `stream` |
 //! | 3 | `hub` |
 //! | 4 | `conn` |
 //! | 5 | `relay` |
@@ -25,6 +25,7 @@ pub mod timers;
 pub mod wire;
 
 pub mod http;
+pub mod stream;
 pub mod ws;
 
 pub mod hub;

@@ -33,6 +33,10 @@ pub const TRAILER_LINES_MAX: u32 = 100;
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 /// Bytes of a publisher's media type, which is passed on; more: 400.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
+/// Bytes of an event name that is passed on; a message with a longer one goes out without it.
+pub const EVENT_NAME_BYTES_MAX: usize = 255;
+/// Bytes of the name of the function that an iframe calls; more: 400.
+pub const CALLBACK_BYTES_MAX: usize = 128;
 /// Larger messages are not compressed: one that long holds the loop for some 10 ms.
 pub const DEFLATE_BYTES_MAX: usize = 1024 * 1024;
 /// Of each buffer of the compressor and the inflater, so many bytes are kept from one turn to the next.

@@ -11,8 +11,7 @@ use crate::mark::{mark, planted};
 use crate::ws::header::COMPRESSED;
 use crate::ws::{self, Deflater, Kind};
 
-/// The media type of a record that tells of a gap. No publisher may use it.
-pub const GAP_TYPE: &str = "application/vnd.longwave.gap+json";
+pub use crate::stream::GAP_TYPE;
 
 /// The media type of bytes that nobody gave one.
 const BYTES_TYPE: &str = "application/octet-stream";

@@ -10,7 +10,7 @@ use crate::files::File;
 pub const LAYERS: &[&[&str]] = &[
     &["limits", "close", "mark", "settings", "counters"],
     &["wire", "buf", "timers"],
-    &["ws", "http"],
+    &["ws", "http", "stream"],
     &["hub"],
     &["conn"],
     &["relay"],
@@ -21,7 +21,12 @@ pub const LAYERS: &[&[&str]] = &[
 
 /// Pairs that must not know each other although the numbers would allow it: wire formats are
 /// independent, and only the relay knows connections and channels both.
-const STRANGERS: &[(&str, &str)] = &[("http", "ws"), ("conn", "hub")];
+const STRANGERS: &[(&str, &str)] = &[
+    ("http", "ws"),
+    ("stream", "ws"),
+    ("stream", "http"),
+    ("conn", "hub"),
+];
 
 /// Where a module stands: its layer, and its place in it.
 fn place(module: &str) -> Option<(usize, usize)> {
