@@ -175,6 +175,18 @@ pub struct Limits {
     pub deflate_level: usize,
     /// Messages of a channel wait so many microseconds for more before they are sent; 0: not.
     pub batch_us: u64,
+    /// Newest messages of one channel that are kept for those who come late or again; 0: none.
+    pub history_messages_max: usize,
+    /// How long they are kept; 0: not at all.
+    pub history_age_ms: u64,
+    /// Their bytes, each message counted as at least 32; 0: none.
+    pub history_bytes_max: usize,
+    /// History of all channels together. Over: the oldest of it goes.
+    pub history_memory_max: usize,
+    /// How long a long-poll is held when there is no message. Over: 408.
+    pub poll_hold_ms: u64,
+    /// How long an EventSource is told to wait before it connects again.
+    pub retry_ms: u64,
 }
 
 /// The default of `message_bytes_max`.
@@ -185,10 +197,16 @@ const LAG_BYTES: usize = 16 * MESSAGE_BYTES;
 const UNFLUSHED_BYTES: usize = 4 * MESSAGE_BYTES;
 /// The default of `memory_bytes_max`.
 const MEMORY_BYTES: usize = 1024 * MESSAGE_BYTES;
+/// The default of `history_bytes_max`.
+const HISTORY_BYTES: usize = MESSAGE_BYTES;
+/// The default of `history_memory_max`.
+const HISTORY_MEMORY: usize = 64 * MESSAGE_BYTES;
 
 const _: () = assert!(LAG_BYTES >= MESSAGE_BYTES);
 const _: () = assert!(UNFLUSHED_BYTES >= MESSAGE_BYTES && UNFLUSHED_BYTES <= LAG_BYTES);
 const _: () = assert!(MEMORY_BYTES > 2 * (LAG_BYTES + MESSAGE_BYTES));
+const _: () = assert!(HISTORY_BYTES <= LAG_BYTES / 2);
+const _: () = assert!(HISTORY_MEMORY >= HISTORY_BYTES && HISTORY_MEMORY <= MEMORY_BYTES / 2);
 const _: () = assert!(SCRATCH_BYTES <= READ_BYTES_PER_TURN);
 const _: () = assert!(WRITES_PER_CHANNEL <= WRITES_PER_TURN);
 const _: () = assert!(REFUSALS_MAX < DESCRIPTORS_RESERVE);
@@ -218,6 +236,12 @@ impl Default for Limits {
             deflate_bytes_min: 256,
             deflate_level: 2,
             batch_us: 0,
+            history_messages_max: 256,
+            history_age_ms: 600_000,
+            history_bytes_max: HISTORY_BYTES,
+            history_memory_max: HISTORY_MEMORY,
+            poll_hold_ms: 25_000,
+            retry_ms: 2_000,
         }
     }
 }
@@ -259,6 +283,12 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("deflate_bytes_min", 0, 1 << 30),
     ("deflate_level", 1, 9),
     ("batch", 0, 100_000),
+    ("history_messages", 0, 10_000_000),
+    ("history_age", 0, 720 * 3_600_000),
+    ("history_bytes", 0, 1 << 40),
+    ("history_memory", 0, 1 << 50),
+    ("poll_hold", 1_000, 600_000),
+    ("retry", 100, 3_600_000),
 ];
 
 impl Limits {
@@ -296,7 +326,48 @@ impl Limits {
                 self.connections_per_address_max, self.connections_max
             ));
         }
+        self.check_history()
+    }
+
+    /// Whether anything is kept for those who come late: each of the three bounds of a channel's
+    /// history turns it off.
+    pub const fn keeps_history(&self) -> bool {
+        self.history_messages_max > 0 && self.history_age_ms > 0 && self.history_bytes_max > 0
+    }
+
+    fn check_history(&self) -> Result<(), String> {
+        if !self.keeps_history() {
+            return Ok(());
+        }
+        if self.history_bytes_max > self.lag_bytes_max / 2 {
+            return Err(format!(
+                "history_bytes ({}) is above half of lag_bytes_max ({}): who resumes would lag before it has read anything",
+                self.history_bytes_max, self.lag_bytes_max
+            ));
+        }
+        if self.history_bytes_max > self.history_memory_max {
+            return Err(format!(
+                "history_bytes ({}) is above history_memory ({}): not even one channel could keep that much",
+                self.history_bytes_max, self.history_memory_max
+            ));
+        }
+        if self.history_memory_max > self.memory_bytes_max / 2 {
+            return Err(format!(
+                "history_memory ({}) is above half of memory_bytes_max ({}): too little would be left for what is on its way",
+                self.history_memory_max, self.memory_bytes_max
+            ));
+        }
         Ok(())
+    }
+
+    /// Lowers what is kept as history to what the other bounds allow.
+    pub fn fit_history(&mut self) {
+        let memory = self.history_memory_max.min(self.memory_bytes_max / 2);
+        self.history_memory_max = memory;
+        self.history_bytes_max = self
+            .history_bytes_max
+            .min(self.lag_bytes_max / 2)
+            .min(memory);
     }
 
     /// Bytes of a compressed message before it is inflated: what does not shrink may grow a little,
@@ -318,58 +389,4 @@ impl Limits {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_agree_with_each_other() {
-        assert_eq!(Limits::default().check(), Ok(()));
-    }
-
-    #[test]
-    fn each_contradiction_is_named() {
-        let d = Limits::default;
-        let cases = [
-            (
-                Limits {
-                    lag_bytes_max: 1,
-                    unflushed_bytes_max: 1,
-                    ..d()
-                },
-                "lag_bytes_max",
-            ),
-            (
-                Limits {
-                    unflushed_bytes_max: usize::MAX,
-                    ..d()
-                },
-                "unflushed_bytes_max",
-            ),
-            (
-                Limits {
-                    mailbox_bytes_max: 1,
-                    ..d()
-                },
-                "mailbox_bytes_max",
-            ),
-            (
-                Limits {
-                    memory_bytes_max: 1,
-                    ..d()
-                },
-                "memory_bytes_max",
-            ),
-            (
-                Limits {
-                    connections_per_address_max: usize::MAX,
-                    ..d()
-                },
-                "connections_per_address_max",
-            ),
-        ];
-        for (limits, word) in cases {
-            let error = limits.check().unwrap_err();
-            assert!(error.starts_with(word), "{error}");
-        }
-    }
-}
+mod tests;

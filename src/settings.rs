@@ -32,6 +32,8 @@ pub struct Settings {
     pub log_lines_lost: Lost,
     /// Decline permessage-deflate.
     pub no_deflate: bool,
+    /// Where a subscriber begins that names no message.
+    pub start: Begin,
 }
 
 impl fmt::Debug for Settings {
@@ -48,6 +50,7 @@ impl fmt::Debug for Settings {
             .field("channels", &self.channels)
             .field("admin_hosts", &self.admin_hosts)
             .field("no_deflate", &self.no_deflate)
+            .field("start", &self.start)
             .finish()
     }
 }
@@ -63,6 +66,16 @@ pub enum Slow {
     Skip,
 }
 
+/// Where a subscriber begins that names no message to go on behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// With the next message.
+    #[default]
+    Newest,
+    /// With the oldest that history holds.
+    Oldest,
+}
+
 /// What differs for channels whose name matches a pattern; `None`: as for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelRule {
@@ -74,6 +87,14 @@ pub struct ChannelRule {
     pub lag_bytes_max: Option<usize>,
     /// See `Limits::lag_timeout_ms`.
     pub lag_timeout_ms: Option<u64>,
+    /// See `Limits::history_messages_max`.
+    pub history_messages: Option<usize>,
+    /// See `Limits::history_age_ms`.
+    pub history_age_ms: Option<u64>,
+    /// See `Limits::history_bytes_max`.
+    pub history_bytes: Option<usize>,
+    /// Where a subscriber begins that names no message.
+    pub start: Option<Begin>,
 }
 
 /// Counts what is lost outside the relay, when it is asked.

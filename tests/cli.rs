@@ -65,6 +65,7 @@ fn samples(option: &Opt) -> [String; 3] {
         "publish-key" => ["one", "two", "three"],
         "log-format" => ["json", "human", "json"],
         "slow" => ["skip", "close", "skip"],
+        "start" => ["oldest", "newest", "oldest"],
         "no-page" | "no-deflate" => ["true", "false", "true"],
         _ => return [1, 2, 3].map(|more| bound_plus(option, more)),
     };
@@ -195,7 +196,7 @@ fn a_larger_message_alone_just_works_and_what_was_given_stays() {
 
 #[test]
 fn contradictions_are_refused() {
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (
             &["--lag-bytes-max=1KiB"],
             "lag_bytes_max (1024) is below message_bytes_max",
@@ -215,6 +216,10 @@ fn contradictions_are_refused() {
         (
             &["--connections-max=1", "--connections-per-address-max=2"],
             "connections_per_address_max (2) is above",
+        ),
+        (
+            &["--lag-bytes-max=8MiB", "--history-bytes=5MiB"],
+            "history_bytes (5242880) is above half of lag_bytes_max (8388608)",
         ),
     ];
     for (flags, start) in cases {

@@ -89,7 +89,7 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         *rng.pick(&[2_000, 16_384, 65_536])
     };
     let lag = message * rng.between(2, 4) / 2;
-    Limits {
+    let mut limits = Limits {
         message_bytes_max: message,
         lag_bytes_max: lag,
         lag_timeout_ms: *rng.pick(&[0, 0, 300, 2000]),
@@ -112,5 +112,7 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         deflate_bytes_min: *rng.pick(&[0, 64, 300]),
         batch_us: *rng.pick(&[0, 0, 300, 3000]),
         ..Limits::default()
-    }
+    };
+    limits.fit_history();
+    limits
 }

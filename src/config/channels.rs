@@ -10,14 +10,21 @@ use super::file::{refuse, texts};
 use super::merge::unknown;
 use super::options::{Kind, Opt};
 use super::show::{quote, value};
-use crate::limits::Limits;
 use crate::settings::ChannelRule;
 
 /// The key of the file.
 pub const KEY: &str = "channels";
 
 /// The options that a table may hold.
-const OPTIONS: [&str; 3] = ["slow", "lag_bytes_max", "lag_timeout"];
+const OPTIONS: [&str; 7] = [
+    "slow",
+    "lag_bytes_max",
+    "lag_timeout",
+    "history_messages",
+    "history_age",
+    "history_bytes",
+    "start",
+];
 
 /// Reads the tables. `place` names a key of the file by its line; `text` is the file.
 pub fn parse(
@@ -94,25 +101,38 @@ fn rule(
 }
 
 fn take(rule: &mut ChannelRule, option: &Opt, config: &Config) {
+    let limits = &config.settings.limits;
     match option.key().as_str() {
         "slow" => rule.slow = Some(config.settings.slow),
-        "lag_bytes_max" => rule.lag_bytes_max = Some(config.settings.limits.lag_bytes_max),
-        _ => rule.lag_timeout_ms = Some(config.settings.limits.lag_timeout_ms),
+        "lag_bytes_max" => rule.lag_bytes_max = Some(limits.lag_bytes_max),
+        "lag_timeout" => rule.lag_timeout_ms = Some(limits.lag_timeout_ms),
+        "history_messages" => rule.history_messages = Some(limits.history_messages_max),
+        "history_age" => rule.history_age_ms = Some(limits.history_age_ms),
+        "history_bytes" => rule.history_bytes = Some(limits.history_bytes_max),
+        "start" => rule.start = Some(config.settings.start),
+        key => unreachable!("{key} is not an option of a channel"),
     }
 }
 
 /// The whole configuration as it is for the channels of one rule.
 fn applied(rule: &ChannelRule, config: &Config) -> Config {
     let mut config = config.clone();
-    let Limits {
-        lag_bytes_max,
-        lag_timeout_ms,
-        ..
-    } = &mut config.settings.limits;
-    *lag_bytes_max = rule.lag_bytes_max.unwrap_or(*lag_bytes_max);
-    *lag_timeout_ms = rule.lag_timeout_ms.unwrap_or(*lag_timeout_ms);
-    config.settings.slow = rule.slow.unwrap_or(config.settings.slow);
+    let settings = &mut config.settings;
+    let l = &mut settings.limits;
+    override_with(&mut l.lag_bytes_max, rule.lag_bytes_max);
+    override_with(&mut l.lag_timeout_ms, rule.lag_timeout_ms);
+    override_with(&mut l.history_messages_max, rule.history_messages);
+    override_with(&mut l.history_age_ms, rule.history_age_ms);
+    override_with(&mut l.history_bytes_max, rule.history_bytes);
+    override_with(&mut settings.slow, rule.slow);
+    override_with(&mut settings.start, rule.start);
     config
+}
+
+fn override_with<T>(value: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *value = given;
+    }
 }
 
 /// Refuses bounds out of range or in contradiction with the others.
@@ -141,6 +161,10 @@ pub fn toml(config: &Config) -> String {
             rule.slow.is_some(),
             rule.lag_bytes_max.is_some(),
             rule.lag_timeout_ms.is_some(),
+            rule.history_messages.is_some(),
+            rule.history_age_ms.is_some(),
+            rule.history_bytes.is_some(),
+            rule.start.is_some(),
         ];
         for (key, _) in OPTIONS.iter().zip(given).filter(|(_, given)| *given) {
             if let Some(option) =
@@ -158,7 +182,7 @@ mod tests {
     use super::*;
     use crate::config::file;
     use crate::config::merge::merge;
-    use crate::settings::Slow;
+    use crate::settings::{Begin, Slow};
 
     fn parsed(text: &str) -> Result<Config, String> {
         let (given, rules) = file::parse("f.toml", text)?;
@@ -168,6 +192,8 @@ mod tests {
     #[test]
     fn tables_are_read_in_order_and_written_back() {
         let text = "slow = 'skip'\n[[channels]]\npattern = 'news/*'\nlag_bytes_max = '32MiB'\n\
+                    [[channels]]\npattern = 'old/*'\nhistory_bytes = '2MiB'\nstart = 'oldest'\n\
+                    history_messages = 9\nhistory_age = '1h'\n\
                     [[channels]]\nlag_timeout = '5s'\nslow = 'close'\npattern = '*'\n";
         let config = parsed(text).unwrap();
         let expected = [
@@ -177,10 +203,18 @@ mod tests {
                 ..ChannelRule::default()
             },
             ChannelRule {
+                pattern: "old/*".into(),
+                history_messages: Some(9),
+                history_age_ms: Some(3_600_000),
+                history_bytes: Some(2 << 20),
+                start: Some(Begin::Oldest),
+                ..ChannelRule::default()
+            },
+            ChannelRule {
                 pattern: "*".into(),
                 slow: Some(Slow::Close),
                 lag_timeout_ms: Some(5000),
-                lag_bytes_max: None,
+                ..ChannelRule::default()
             },
         ];
         assert_eq!(config.settings.slow, Slow::Skip);
@@ -239,6 +273,18 @@ mod tests {
             (
                 "[[channels]]\npattern = 'a'\nlag_bytes_max = '600MiB'",
                 "channels \"a\": memory_bytes_max",
+            ),
+            (
+                "[[channels]]\npattern = 'a'\nstart = 'middle'",
+                "f.toml line 3: start \"middle\" is not a place to start; allowed: newest, oldest",
+            ),
+            (
+                "[[channels]]\npattern = 'a'\nhistory_bytes = '9MiB'",
+                "channels \"a\": history_bytes (9437184) is above half of lag_bytes_max (16777216)",
+            ),
+            (
+                "unflushed_bytes_max = '1MiB'\n[[channels]]\npattern = 'b'\nlag_bytes_max = '1MiB'",
+                "channels \"b\": history_bytes (1048576) is above half of lag_bytes_max (1048576)",
             ),
         ] {
             let error = parsed(text).unwrap_err();

@@ -51,6 +51,8 @@ pub const FOLLOWERS: &[&str] = &[
     "unflushed_bytes_max",
     "mailbox_bytes_max",
     "memory_bytes_max",
+    "history_bytes",
+    "history_memory",
 ];
 
 /// The bounds that were not given follow those they must be in proportion to.
@@ -69,6 +71,19 @@ pub fn follow(limits: &mut Limits, given: impl Fn(&str) -> bool) {
     if !given("memory_bytes_max") {
         let window = limits.lag_bytes_max.saturating_add(message);
         limits.memory_bytes_max = limits.memory_bytes_max.max(window.saturating_mul(2));
+    }
+    follow_history(limits, given);
+}
+
+fn follow_history(limits: &mut Limits, given: impl Fn(&str) -> bool) {
+    let (bytes, memory) = (limits.history_bytes_max, limits.history_memory_max);
+    limits.fit_history();
+    if given("history_bytes") {
+        limits.history_bytes_max = bytes;
+        limits.history_memory_max = limits.history_memory_max.max(bytes);
+    }
+    if given("history_memory") {
+        limits.history_memory_max = memory;
     }
 }
 
@@ -146,5 +161,34 @@ mod tests {
             assert_eq!(limits.unflushed_bytes_max, 4 * message);
         }
         assert_eq!(super::super::limits_for(1 << 20), Limits::default());
+    }
+
+    #[test]
+    fn history_follows_and_makes_room_for_what_was_given() {
+        const MIB: usize = 1 << 20;
+        let fitted = |given: &[&str], bytes: usize, memory: usize, lag: usize| {
+            let mut limits = Limits {
+                history_bytes_max: bytes,
+                history_memory_max: memory,
+                lag_bytes_max: lag,
+                ..Limits::default()
+            };
+            let given = |key: &str| key == "lag_bytes_max" || given.contains(&key);
+            follow(&mut limits, given);
+            (limits.history_bytes_max, limits.history_memory_max)
+        };
+        let (bytes, memory) = ("history_bytes", "history_memory");
+        assert_eq!(fitted(&[], MIB, 64 * MIB, MIB), (MIB / 2, 64 * MIB));
+        assert_eq!(fitted(&[bytes], MIB, 64 * MIB, MIB), (MIB, 64 * MIB));
+        assert_eq!(
+            fitted(&[bytes], 80 * MIB, 64 * MIB, 200 * MIB),
+            (80 * MIB, 80 * MIB)
+        );
+        assert_eq!(
+            fitted(&[memory], MIB, MIB / 4, 16 * MIB),
+            (MIB / 4, MIB / 4)
+        );
+        let all = [bytes, memory];
+        assert_eq!(fitted(&all, 2 * MIB, MIB, 16 * MIB), (2 * MIB, MIB));
     }
 }

@@ -62,6 +62,8 @@ const LISTENING: &str = "Listening";
 const ADMISSION: &str = "Who may come in";
 const BOUNDS: &str = "Bounds (sizes as plain bytes or 64KiB, 16MiB, 1GiB)";
 const TIMES: &str = "Times (as 250ms, 10s, 2m, 1h)";
+const HISTORY: &str =
+    "History (for who comes late or again; 0 messages, bytes or time: none is kept)";
 const COMPRESSION: &str = "Compression (permessage-deflate)";
 const LOGGING: &str = "Logging (to standard error)";
 
@@ -78,10 +80,13 @@ macro_rules! bound {
         }
     };
     (Millis $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
+        bound!(@ TIMES Millis $field, $flag, $help $(, $default)?)
+    };
+    (@ $heading:ident Millis $field:ident, $flag:literal, $help:literal $(, $default:literal)?) => {
         Opt {
             flag: $flag,
             kind: Kind::Bound { unit: Unit::Millis, get: |l| l.$field, set: |l, n| l.$field = n },
-            heading: TIMES,
+            heading: $heading,
             value: "TIME",
             help: $help,
             default: concat!("" $(, $default)?),
@@ -216,6 +221,23 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Millis channel_linger_ms, "channel-linger", "A channel without subscribers or messages is forgotten after this"),
     bound!(Micros batch_us, "batch", "Messages of a channel wait this long (as 250 or 250us) for more that go out with them; 0: not at all"),
     bound!(Millis drain_ms, "drain", "From SIGTERM or SIGINT to exit, at most"),
+    bound!(Millis poll_hold_ms, "poll-hold", "A long-poll is held for this long at most while there is no message; then 408"),
+    bound!(Millis retry_ms, "retry", "An EventSource is told to wait this long before it connects again"),
+    bound!(@ HISTORY Count "N" history_messages_max, "history-messages", "Newest messages of a channel that are kept"),
+    bound!(@ HISTORY Millis history_age_ms, "history-age", "How long a message is kept"),
+    bound!(@ HISTORY Bytes "SIZE" history_bytes_max, "history-bytes", "Messages of one channel that are kept, at most half of lag-bytes-max", "1MiB, or less if lag-bytes-max needs it"),
+    bound!(@ HISTORY Bytes "SIZE" history_memory_max, "history-memory", "Kept messages of all channels together; past it, the oldest go", "64MiB, or less if memory-bytes-max needs it"),
+    Opt {
+        flag: "start",
+        kind: Kind::Text {
+            get: |c| Some(values::start_word(c.settings.start).to_owned()),
+            set: |c, text| values::start(text).map(|start| c.settings.start = start),
+        },
+        heading: HISTORY,
+        value: "WHERE",
+        help: "Where a subscriber begins that names no message: newest, with the next one, or oldest, with all that is kept",
+        default: "",
+    },
     Opt {
         flag: "no-deflate",
         kind: Kind::Switch { get: |c| c.settings.no_deflate, set: |c, on| c.settings.no_deflate = on },

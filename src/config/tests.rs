@@ -18,10 +18,16 @@ fn fields(limits: &Limits) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The option of a field: units are not part of an option's name, but for `bytes` before `max`.
+/// The option of a field: units are not part of an option's name, but for `bytes` before `max`;
+/// nor is `max` where history is kept.
 fn key_of_field(field: &str) -> String {
-    let mut units = ["_ms", "_us", "_bytes"].iter();
-    let plain = units.find_map(|unit| field.strip_suffix(unit));
+    let history = field.starts_with("history_");
+    let units = if history {
+        &["_ms", "_max"]
+    } else {
+        &["_ms", "_us", "_bytes"][..]
+    };
+    let plain = units.iter().find_map(|unit| field.strip_suffix(unit));
     plain.unwrap_or(field).to_owned()
 }
 
@@ -162,6 +168,10 @@ const FILE_ERRORS: &[(&str, &str)] = &[
     ("zeta = 1\nalpha = 1", "f.toml line 1: unknown key \"zeta\""),
     ("drain = '1s", "f.toml line 1: "),
     ("lag_bytes_max = 5", "lag_bytes_max (5) is below message_bytes_max"),
+    ("history_bytes = '9MiB'", "history_bytes (9437184) is above half of lag_bytes_max (16777216)"),
+    ("history_memory = '1GiB'", "history_memory (1073741824) is above half of memory_bytes_max (1073741824)"),
+    ("poll_hold = '999ms'", "f.toml line 1: poll_hold \"999ms\" is too small; allowed: 1s to 10m"),
+    ("start = 'last'", "f.toml line 1: start \"last\" is not a place to start; allowed: newest, oldest"),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use ipnet::IpNet;
 
-use crate::settings::Slow;
+use crate::settings::{Begin, Slow};
 
 /// A value that is refused. Shown as `VALUE PROBLEM; allowed: ALLOWED`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +203,21 @@ pub fn slow_word(slow: Slow) -> &'static str {
     match slow {
         Slow::Close => "close",
         Slow::Skip => "skip",
+    }
+}
+
+/// Where a subscriber begins that names no message.
+pub fn start(text: &str) -> Result<Begin, Bad> {
+    let places = [Begin::Newest, Begin::Oldest];
+    let found = places.into_iter().find(|begin| start_word(*begin) == text);
+    found.ok_or_else(|| Bad::new(text, "is not a place to start", "newest, oldest"))
+}
+
+/// The word for it.
+pub fn start_word(begin: Begin) -> &'static str {
+    match begin {
+        Begin::Newest => "newest",
+        Begin::Oldest => "oldest",
     }
 }
 

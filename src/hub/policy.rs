@@ -2,7 +2,7 @@
 
 use wildmatch::WildMatch;
 
-use crate::settings::{Settings, Slow};
+use crate::settings::{Begin, ChannelRule, Settings, Slow};
 
 /// The policy of one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,46 @@ pub struct Policy {
     pub lag_bytes_max: u64,
     /// See `Limits::lag_timeout_ms`; 0 is no limit.
     pub lag_timeout_ms: u64,
+    /// See `Limits::history_messages_max`. Of the three bounds of history either all are 0 or none.
+    pub history_messages: usize,
+    /// See `Limits::history_age_ms`.
+    pub history_age_ms: u64,
+    /// See `Limits::history_bytes_max`.
+    pub history_bytes: u64,
+    /// Where a subscriber begins that names no message.
+    pub start: Begin,
+}
+
+impl Policy {
+    /// As the settings say for all channels, but for what the rule says.
+    fn resolved(settings: &Settings, rule: &ChannelRule) -> Policy {
+        let limits = &settings.limits;
+        let lag_bytes_max = rule.lag_bytes_max.unwrap_or(limits.lag_bytes_max);
+        let history_bytes = rule.history_bytes.unwrap_or(limits.history_bytes_max);
+        let policy = Policy {
+            slow: rule.slow.unwrap_or(settings.slow),
+            lag_bytes_max: lag_bytes_max as u64,
+            lag_timeout_ms: rule.lag_timeout_ms.unwrap_or(limits.lag_timeout_ms),
+            history_messages: rule.history_messages.unwrap_or(limits.history_messages_max),
+            history_age_ms: rule.history_age_ms.unwrap_or(limits.history_age_ms),
+            history_bytes: history_bytes as u64,
+            start: rule.start.unwrap_or(settings.start),
+        };
+        if policy.history_messages > 0 && policy.history_age_ms > 0 && policy.history_bytes > 0 {
+            return policy;
+        }
+        Policy {
+            history_messages: 0,
+            history_age_ms: 0,
+            history_bytes: 0,
+            ..policy
+        }
+    }
+
+    /// Whether messages are kept for those who come late or again.
+    pub fn keeps_history(&self) -> bool {
+        self.history_messages > 0
+    }
 }
 
 /// The policies by channel name: the first pattern that matches, else what holds for all.
@@ -25,23 +65,13 @@ pub struct Policies {
 impl Policies {
     /// As the settings say.
     pub fn new(settings: &Settings) -> Policies {
-        let limits = &settings.limits;
-        let all = Policy {
-            slow: settings.slow,
-            lag_bytes_max: limits.lag_bytes_max as u64,
-            lag_timeout_ms: limits.lag_timeout_ms,
-        };
         let rules = settings.channels.iter().map(|rule| {
-            let policy = Policy {
-                slow: rule.slow.unwrap_or(all.slow),
-                lag_bytes_max: rule.lag_bytes_max.map_or(all.lag_bytes_max, |n| n as u64),
-                lag_timeout_ms: rule.lag_timeout_ms.unwrap_or(all.lag_timeout_ms),
-            };
+            let policy = Policy::resolved(settings, rule);
             (WildMatch::new(&rule.pattern), policy)
         });
         Policies {
             rules: rules.collect(),
-            all,
+            all: Policy::resolved(settings, &ChannelRule::default()),
         }
     }
 
@@ -81,5 +111,42 @@ mod tests {
         assert_eq!([of("news"), of("New"), of("xnews/")], [5, 5, 5]);
         assert_eq!(policies.of("naws").slow, Slow::Skip);
         assert_eq!(policies.of("news/a").slow, Slow::Close);
+    }
+
+    #[test]
+    fn history_is_kept_where_no_bound_of_it_is_0() {
+        let rule = |pattern: &str| ChannelRule {
+            pattern: pattern.into(),
+            ..ChannelRule::default()
+        };
+        let mut settings = Settings {
+            channels: ["kept", "aged", "none", "tiny"].map(rule).into(),
+            ..Settings::default()
+        };
+        settings.limits.history_messages_max = 0;
+        settings.channels[0].history_messages = Some(3);
+        settings.channels[0].start = Some(Begin::Oldest);
+        settings.channels[1].history_messages = Some(3);
+        settings.channels[1].history_age_ms = Some(0);
+        settings.channels[3].history_messages = Some(3);
+        settings.channels[3].history_bytes = Some(0);
+        let policies = Policies::new(&settings);
+        let bounds = |name| {
+            let policy = policies.of(name);
+            assert_eq!(policy.keeps_history(), policy.history_bytes > 0);
+            let Policy {
+                history_messages,
+                history_age_ms,
+                history_bytes,
+                ..
+            } = policy;
+            (history_messages, history_age_ms, history_bytes)
+        };
+        assert_eq!(bounds("kept"), (3, 600_000, 1 << 20));
+        for name in ["aged", "none", "tiny", "others"] {
+            assert_eq!(bounds(name), (0, 0, 0), "{name}");
+        }
+        assert_eq!(policies.of("kept").start, Begin::Oldest);
+        assert_eq!(policies.of("others").start, Begin::Newest);
     }
 }

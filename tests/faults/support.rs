@@ -68,6 +68,7 @@ impl Relay {
             ..Config::default()
         };
         change(&mut config);
+        config.settings.limits.fit_history();
         let server = Server::bind(&config).unwrap_or_else(|e| panic!("{e}"));
         Relay::run(server)
     }
