@@ -116,8 +116,13 @@ reasons! {
     BadContentType, "bad_content_type", 0, 400, "content type too long, not visible ASCII, or reserved";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
-    /// A query parameter that is unknown, given twice, or has a value that means nothing.
-    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are echo=true or false on a channel; sort=lag or age and limit=1 to 200 on /connections";
+    /// More channels in one request than may be.
+    TooManyNames, "too_many_names", 0, 400, "too many channels in one request, 255 at most";
+    /// A position in a channel that is neither an id nor a word for one.
+    BadMessageId, "bad_message_id", 0, 400, "Message ID invalid";
+    /// A query parameter with a value that means nothing; in an operator's request also one that is unknown or
+    /// given twice.
+    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are sort=lag or age and limit=1 to 200 on /connections; transport=websocket, eventsource, chunked, mixed, iframe or poll, gap=accept, and wait, multipart, events, base64 and echo=true or false on a channel";
     /// An `Expect` other than `100-continue` (RFC 9110 10.1.1).
     BadExpect, "bad_expect", 0, 417, "unknown expectation";
     /// An `Origin` outside `--allow-origin`.
@@ -161,7 +166,7 @@ mod tests {
     #[test]
     fn close_reasons_fit_a_control_frame_and_use_codes_that_may_be_sent() {
         for r in Reason::ALL {
-            assert!(r.text().len() <= 123, "{r:?}");
+            assert!(r.close_code() == 0 || r.text().len() <= 123, "{r:?}");
             assert!(
                 matches!(r.close_code(), 0 | 1000..=1002 | 1007..=1009 | 1011 | 1013),
                 "{r:?}"

@@ -31,6 +31,8 @@ pub const TRAILER_BYTES_MAX: u32 = 4 * 1024;
 pub const TRAILER_LINES_MAX: u32 = 100;
 /// Bytes of a channel name after percent-decoding; more: 400.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
+/// Channels in one request, those named twice included; more: 400.
+pub const CHANNELS_PER_REQUEST_MAX: usize = 255;
 /// Bytes of a publisher's media type, which is passed on; more: 400.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
 /// Bytes of an event name that is passed on; a message with a longer one goes out without it.

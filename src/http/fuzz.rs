@@ -2,9 +2,10 @@
 //! anything by a fuzzer. They panic when the code is wrong, never for what the bytes are.
 
 use super::{Body, BodyKind, EMPTY_HEADER, LEADING_LINES_MAX, head_end, parse};
+use super::{Transport, channel_names, subscribe};
 use super::{is_text_byte, is_token_byte, query_flag, query_value};
 use crate::close::Reason;
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, HEADERS_MAX};
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, CHANNELS_PER_REQUEST_MAX, HEADERS_MAX};
 
 /// Inputs are cut at every byte up to this length, and at so many places spread evenly beyond.
 const CUTS_MAX: usize = 512;
@@ -37,6 +38,10 @@ pub fn fuzz_request(data: &[u8]) {
     assert_ne!(request.body, BodyKind::Length(0));
     assert!(!(request.expect_continue && request.body == BodyKind::None));
     fuzz_target(request.path, request.query);
+    if let Ok(asked) = subscribe(&request) {
+        assert!(request.body == BodyKind::None || asked.transport == Transport::WebSocket);
+        assert!(!asked.gzip || asked.transport == Transport::EventSource);
+    }
 }
 
 fn fuzz_target(path: &str, query: Option<&str>) {
@@ -44,6 +49,10 @@ fn fuzz_target(path: &str, query: Option<&str>) {
         if let Ok(name) = super::channel_name(segment) {
             assert!((1..=CHANNEL_NAME_BYTES_MAX).contains(&name.len()));
             assert!(!name.chars().any(char::is_control));
+        }
+        if let Ok(names) = channel_names(segment) {
+            assert!((1..=CHANNELS_PER_REQUEST_MAX).contains(&names.len()));
+            assert!((1..names.len()).all(|i| !names[..i].contains(&names[i])));
         }
     }
     let _ = query_flag(query, "echo");

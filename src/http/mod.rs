@@ -10,6 +10,7 @@
 //! - Knows nothing of WebSocket but its name, which the 426 answer must give.
 
 pub mod body;
+pub mod date;
 pub mod fields;
 pub mod framing;
 #[doc(hidden)]
@@ -18,11 +19,13 @@ pub mod head;
 pub mod path;
 pub mod request;
 pub mod response;
+pub mod subscribe;
 
 #[cfg(test)]
 mod tests;
 
 pub use body::{Body, Piece};
+pub use date::{http_date, unix_seconds};
 pub use fields::{has_token, header, header_once};
 pub use framing::BodyKind;
 pub use head::head_end;
@@ -30,6 +33,7 @@ pub use httparse::{EMPTY_HEADER, Header};
 pub use path::{channel_name, query_flag, query_pairs, query_value};
 pub use request::{Request, parse};
 pub use response::{Answer, CONTINUE, Reply, refusal};
+pub use subscribe::{Start, Subscribe, Transport, channel_names, subscribe};
 
 pub use crate::limits::{
     CHUNK_EXTENSION_BYTES_MAX, CHUNK_EXTENSIONS_EXCESS_MAX, LEADING_LINES_MAX, TRAILER_BYTES_MAX,

@@ -3,9 +3,9 @@
 //! Rules:
 //! - A channel name is one path segment, percent-decoded once: 1 to
 //!   [`CHANNEL_NAME_BYTES_MAX`] bytes of UTF-8 without control characters, not `.` or `..`.
-//! - A literal comma separates channels and is refused; `%2C` is part of a name. Just so a literal
-//!   `/` would end the segment, and `%2F` is part of a name: decoding comes after splitting, so
-//!   `a%2Fb` is one channel whose name has a slash.
+//! - A literal comma separates channels (see `http/subscribe.rs`) and is refused in a name; `%2C` is
+//!   part of one. Just so a literal `/` would end the segment, and `%2F` is part of a name: decoding
+//!   comes after splitting, so `a%2Fb` is one channel whose name has a slash.
 //! - A query is `application/x-www-form-urlencoded` as the URL standard reads it: nothing in it is
 //!   an error, bytes that are not UTF-8 become U+FFFD. What a value means is judged by its reader.
 
@@ -64,14 +64,23 @@ pub fn query_value<'q>(query: Option<&'q str>, key: &str) -> Option<Cow<'q, str>
         .map(|(_, value)| form_decode(value))
 }
 
-/// A yes or no: `true`, `1` and a bare key are yes; `false`, `0` and no key at all are no.
+/// A yes or no by [`flag`]; no key at all is no.
 ///
 /// # Errors
 /// [`Reason::BadQuery`] for any other value.
 pub fn query_flag(query: Option<&str>, key: &str) -> Result<bool, Reason> {
-    match query_value(query, key).as_deref() {
-        None | Some("false" | "0") => Ok(false),
-        Some("true" | "1" | "") => Ok(true),
+    Ok(flag(query_value(query, key).as_deref())?.unwrap_or(false))
+}
+
+/// A value that says yes or no: `true`, `1`, `on` and a bare key are yes, `false`, `0` and `off` are no.
+///
+/// # Errors
+/// [`Reason::BadQuery`] for any other value.
+pub(crate) fn flag(value: Option<&str>) -> Result<Option<bool>, Reason> {
+    match value {
+        None => Ok(None),
+        Some("true" | "1" | "on" | "") => Ok(Some(true)),
+        Some("false" | "0" | "off") => Ok(Some(false)),
         Some(_) => Err(Reason::BadQuery),
     }
 }

@@ -5,6 +5,7 @@ mod bodies;
 mod heads;
 mod paths;
 mod smuggling;
+mod subscribe;
 
 use super::*;
 use crate::close::Reason;

@@ -93,6 +93,7 @@ pub fn corpus() -> Vec<String> {
         post(&["Transfer-Encoding: chunked"]) + "0\r\n\r\n",
         "\r\n\nOPTIONS * HTTP/1.0\n\n".to_owned(),
         "GET /channels/%00%2C?echo=%31&a+b=%zz HTTP/1.1\r\nhost:\r\n\r\n".to_owned(),
+        "GET /channels/a,b,%61?transport=eventsource&last_event_id=-3 HTTP/1.1\r\nhost:\r\nAccept-Encoding: gzip\r\nIf-None-Match: W/\"1:2\"\r\n\r\n".to_owned(),
         "\r\n\r\n\r\n\r\n\r\n\r\n".to_owned(),
     ]);
     heads
