@@ -10,6 +10,7 @@
 //! - Knows nothing of WebSocket but its name, which the 426 answer must give.
 
 pub mod body;
+pub mod cors;
 pub mod date;
 pub mod fields;
 pub mod framing;
@@ -25,6 +26,7 @@ pub mod subscribe;
 mod tests;
 
 pub use body::{Body, Piece};
+pub use cors::Cors;
 pub use date::{http_date, unix_seconds};
 pub use fields::{has_token, header, header_once};
 pub use framing::BodyKind;

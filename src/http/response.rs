@@ -11,7 +11,7 @@
 
 use std::io::Write;
 
-use super::{is_text_byte, is_token_byte};
+use super::{Cors, is_text_byte, is_token_byte};
 use crate::close::Reason;
 
 /// The interim answer that a client with `Expect: 100-continue` waits for.
@@ -50,6 +50,8 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
     /// Further headers; not `Content-Length`, and `Connection` with 101 only.
     pub headers: &'a [(&'a str, &'a str)],
+    /// Whose pages may read it.
+    pub cors: Cors<'a>,
     /// How the client is to be answered.
     pub reply: Reply,
 }
@@ -70,6 +72,7 @@ impl Answer<'_> {
         for (name, value) in self.headers {
             append_header(out, name, value);
         }
+        self.cors.append(out);
         self.append_connection(out);
         out.extend_from_slice(b"\r\n");
         if has_body(self.status) && !self.reply.head_only {
@@ -101,8 +104,15 @@ impl Answer<'_> {
 /// its status asks for. Returns whether the connection stays open, which [`ends_connection`] may
 /// deny whatever `reply` says. A reason without a status writes nothing.
 ///
-/// `also`: further headers, such as the `Allow` that a 405 needs (RFC 9110 15.5.6).
-pub fn refusal(reason: Reason, reply: Reply, also: &[(&str, &str)], out: &mut Vec<u8>) -> bool {
+/// `also`: further headers, such as the `Allow` that a 405 needs (RFC 9110 15.5.6). `cors`: pages must
+/// be let read why.
+pub fn refusal(
+    reason: Reason,
+    reply: Reply,
+    also: &[(&str, &str)],
+    cors: Cors<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
     let status = reason.status();
     if status == 0 {
         return false;
@@ -113,6 +123,7 @@ pub fn refusal(reason: Reason, reply: Reply, also: &[(&str, &str)], out: &mut Ve
         content_type: "text/plain; charset=utf-8",
         body: &[reason.text().as_bytes(), b"\n"].concat(),
         headers: &[status_headers(status), also].concat(),
+        cors,
         reply: Reply {
             keep_alive,
             ..reply

@@ -8,7 +8,7 @@ use super::Relay;
 use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, RESET, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::http::{self, Reply};
+use crate::http::{self, Cors, Reply};
 use crate::hub::Place;
 use crate::mark::mark;
 use crate::ws;
@@ -129,7 +129,13 @@ impl Relay {
     pub(super) fn refuse_connection(&mut self, slot: u32, reason: Reason, now: u64) {
         mark("connection_refused");
         self.counters.refuse(reason);
-        http::refusal(reason, Reply::default(), &[], self.peer(slot).out_tail());
+        http::refusal(
+            reason,
+            Reply::default(),
+            &[],
+            Cors::Own,
+            self.peer(slot).out_tail(),
+        );
         self.finish(slot, reason, now);
     }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Relay;
 use super::admin::{HEADERS, TEXT};
 use super::peer::{BLOCKED, ECHO, Phase, WAITING};
+use super::routes::plain;
 use super::verdict::Verdict;
 use crate::close::Reason;
 use crate::conn::Conn;
@@ -230,11 +231,9 @@ impl Relay {
             false => ("application/json", json(&rows)),
         };
         let answer = Answer {
-            status: 200,
-            content_type,
-            body: text.as_bytes(),
             headers: HEADERS,
             reply: asked.reply,
+            ..plain(content_type, text.as_bytes())
         };
         self.answer(slot, answer, None, now);
     }

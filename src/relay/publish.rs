@@ -54,8 +54,8 @@ impl Relay {
             status: if submitted.subscribers > 0 { 201 } else { 202 },
             content_type: "text/plain",
             body: text,
-            headers: &[],
             reply,
+            ..Answer::default()
         };
         self.answer(slot, answer, origin.as_deref(), now);
     }

@@ -4,14 +4,26 @@ use super::Relay;
 use super::peer::{ADMIN, Phase};
 use crate::close::Reason;
 use crate::conn::{Conn, HttpEvent};
-use crate::http::{self, Answer, BodyKind, Reply, Request};
+use crate::http::{self, Answer, BodyKind, Cors, Reply, Request};
 use crate::limits::HEADERS_MAX;
 
 /// Methods that a channel knows, for `Allow`.
 pub(super) const CHANNEL_METHODS: &str = "GET, POST, PUT, OPTIONS";
 
+/// Methods that what is told of channels knows.
+pub(super) const INFO_METHODS: &str = "GET, HEAD, OPTIONS";
+
 /// Methods that everything else knows.
 const OTHER_METHODS: &str = "GET, HEAD";
+
+/// What a path knows.
+fn methods(path: &str) -> &'static str {
+    match path.strip_prefix("/channels/") {
+        Some(rest) if rest.ends_with("/info") => INFO_METHODS,
+        Some(_) => CHANNEL_METHODS,
+        None => OTHER_METHODS,
+    }
+}
 
 impl Relay {
     /// Uses one event's worth of input. Returns bytes used, and whether to go on with the rest.
@@ -59,14 +71,7 @@ impl Relay {
         match self.route(slot, &request, origin, now) {
             Ok(()) => {}
             Err(Reason::BadMethod) => {
-                let channel =
-                    request.path.starts_with("/channels/") && !request.path.ends_with("/info");
-                let methods = if channel {
-                    CHANNEL_METHODS
-                } else {
-                    OTHER_METHODS
-                };
-                let also = [("Allow", methods)];
+                let also = [("Allow", methods(request.path))];
                 self.refuse_with(slot, Reason::BadMethod, refusal, origin, &also, now);
             }
             Err(reason) => self.refuse(slot, reason, refusal, origin, now),
@@ -131,11 +136,8 @@ impl Relay {
             keep_alive,
             ..reply
         };
-        let mut headers = also.to_vec();
-        if let Some(origin) = origin {
-            headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]);
-        }
-        let stays = http::refusal(reason, reply, &headers, self.peer(slot).out_tail());
+        let cors = self.cors(slot, origin);
+        let stays = http::refusal(reason, reply, also, cors, self.peer(slot).out_tail());
         self.answered(slot, stays, reason, now);
     }
 
@@ -160,17 +162,26 @@ impl Relay {
             keep_alive,
             ..answer.reply
         };
-        let mut headers = answer.headers.to_vec();
-        if let Some(origin) = origin {
-            headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]);
-        }
+        let cors = match answer.cors {
+            Cors::Own => self.cors(slot, origin),
+            said => said,
+        };
         Answer {
-            headers: &headers,
+            cors,
             reply,
             ..answer
         }
         .append(self.out_tail(slot));
         self.answered(slot, keep_alive, Reason::Done, now);
+    }
+
+    /// Whose pages may read an answer: none at an admin address, else those of the request's origin,
+    /// which was let in.
+    pub(super) fn cors<'a>(&self, slot: u32, origin: Option<&'a str>) -> Cors<'a> {
+        match self.peers[slot as usize].is(ADMIN) {
+            true => Cors::Own,
+            false => Cors::Shared(origin),
+        }
     }
 
     /// Where to append private output, in what an earlier answer has left.

@@ -2,10 +2,10 @@
 
 use super::Relay;
 use super::peer::{ADMIN, BLOCKED, ECHO};
-use super::requests::CHANNEL_METHODS;
+use super::requests::{CHANNEL_METHODS, INFO_METHODS};
 use crate::close::Reason;
 use crate::conn::{Conn, WsConn};
-use crate::http::{self, Answer, BodyKind, Request};
+use crate::http::{self, Answer, BodyKind, Cors, Request};
 use crate::hub::{Form, check_content_type};
 use crate::ws;
 use crate::ws::handshake::Terms;
@@ -92,6 +92,9 @@ impl Relay {
     ) -> Result<(), Reason> {
         if let Some(segment) = rest.strip_suffix("/info") {
             let name = http::channel_name(segment)?;
+            if request.method == "OPTIONS" {
+                return self.preflight(slot, request, INFO_METHODS, origin, now);
+            }
             let text = format!("{{\"subscribers\":{}}}\n", self.hub.subscribers(&name));
             let headers = [("Cache-Control", "no-store")];
             let info = Answer {
@@ -103,7 +106,7 @@ impl Relay {
         let name = http::channel_name(rest)?;
         match request.method {
             "POST" | "PUT" => self.begin_upload(slot, request, &name, origin, now),
-            "OPTIONS" => self.preflight(slot, request, origin, now),
+            "OPTIONS" => self.preflight(slot, request, CHANNEL_METHODS, origin, now),
             _ => self.upgrade(slot, request, Some(&name), now),
         }
     }
@@ -168,30 +171,23 @@ impl Relay {
         Ok(())
     }
 
-    /// Answers a browser that asks whether it may publish from another origin (Fetch, "CORS
-    /// preflight").
+    /// Answers a browser that asks what pages of another origin may do (Fetch, "CORS preflight").
+    /// `methods`: those that the resource knows.
     fn preflight(
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
+        methods: &str,
         origin: Option<&str>,
         now: u64,
     ) -> Result<(), Reason> {
         if request.body != BodyKind::None {
             return Err(Reason::BadRequest);
         }
-        let headers = [
-            ("Allow", CHANNEL_METHODS),
-            ("Access-Control-Allow-Methods", CHANNEL_METHODS),
-            (
-                "Access-Control-Allow-Headers",
-                "Authorization, Content-Type",
-            ),
-            ("Access-Control-Max-Age", "600"),
-        ];
         let answer = Answer {
             status: 204,
-            headers: &headers,
+            headers: &[("Allow", methods)],
+            cors: Cors::Preflight(origin),
             reply: request.reply(),
             ..Answer::default()
         };

@@ -23,6 +23,7 @@ fn an_answer_says_its_length_and_whether_the_connection_stays() {
         content_type: "text/plain",
         body: b"hi",
         headers: &[("X-A", "1"), ("X-B", "2")],
+        cors: Cors::Own,
         reply: KEEP,
     };
     let head =
@@ -92,7 +93,7 @@ fn refuse(reason: Reason, reply: Reply) -> (String, bool) {
     } else {
         &[]
     };
-    let stays = refusal(reason, reply, also, &mut out);
+    let stays = refusal(reason, reply, also, Cors::Own, &mut out);
     (String::from_utf8(out).unwrap(), stays)
 }
 
@@ -181,6 +182,7 @@ fn what_is_not_one_header_line_is_told() {
 }
 
 const INJECTION: Answer<'_> = Answer {
+    cors: Cors::Own,
     status: 200,
     content_type: "",
     body: b"",

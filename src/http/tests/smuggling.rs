@@ -201,7 +201,10 @@ fn nothing_is_read_behind_any_of_these() {
             ..Reply::default()
         };
         let mut out = Vec::new();
-        assert!(!refusal(reason, reply, &[], &mut out), "{reason:?}");
+        assert!(
+            !refusal(reason, reply, &[], Cors::Own, &mut out),
+            "{reason:?}"
+        );
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("\r\nConnection: close\r\n"), "{text}");
     }
