@@ -65,8 +65,18 @@ reasons! {
     BadDeflate, "bad_deflate", 1007, 400, "compressed message is malformed";
     /// More fragments than a message may have.
     TooManyFragments, "too_many_fragments", 1008, 400, "too many fragments in one message";
+    /// A message from a connection on several channels.
+    ListensOnly, "listens_only", 1008, 400, "a connection on several channels only listens";
     /// A message over `message_bytes_max`.
     MessageTooBig, "message_too_big", 1009, 413, "message too big";
+    /// The channel was deleted.
+    Deleted, "deleted", 1001, 410, "410 Channel Deleted";
+    /// What was to be resumed from is held no longer, and this transport cannot tell of it.
+    GapOnResume, "gap_on_resume", 1013, 0, "gap";
+    /// A poll has waited as long as it may.
+    PollTimeout, "poll_timeout", 0, 408, "no message yet, ask again";
+    /// The function that an iframe is to call is missing or not allowed.
+    BadCallback, "bad_callback", 0, 400, "callback must be parent. and names joined by dots";
     // -- slow, silent or in the way
     /// A subscriber more than `lag_bytes_max` behind.
     Lagged, "lagged", 1013, 503, "lagged";
@@ -114,6 +124,8 @@ reasons! {
     BadMethod, "bad_method", 0, 405, "method not allowed";
     /// A media type that no transport could pass on, or the one that is ours.
     BadContentType, "bad_content_type", 0, 400, "content type too long, not visible ASCII, or reserved";
+    /// An event name that no transport could pass on.
+    BadEvent, "bad_event", 0, 400, "event name too long, not UTF-8, or with control characters";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
     /// More channels in one request than may be.

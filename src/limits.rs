@@ -39,6 +39,16 @@ pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
 pub const EVENT_NAME_BYTES_MAX: usize = 255;
 /// Bytes of the name of the function that an iframe calls; more: 400.
 pub const CALLBACK_BYTES_MAX: usize = 128;
+/// Bytes kept of the buffers in which messages are encoded for HTTP.
+pub const ENCODED_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of history that are encoded in one turn for those who resume in a form that lacks them.
+pub const FILL_BYTES_PER_TURN: usize = bound(256 * 1024, 600);
+/// Messages of history that are encoded at a time.
+pub const FILL_MESSAGES: usize = bound(256, 3);
+/// What was encoded for who resumed is kept so long, for others who come back too.
+pub const RESUME_LINGER_MS: u64 = 2_000;
+/// Messages that are too old are let go this often at most, for each channel.
+pub const AGE_LOOK_MS: u64 = 100;
 /// Larger messages are not compressed: one that long holds the loop for some 10 ms.
 pub const DEFLATE_BYTES_MAX: usize = 1024 * 1024;
 /// Of each buffer of the compressor and the inflater, so many bytes are kept from one turn to the next.

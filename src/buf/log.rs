@@ -8,6 +8,7 @@
 //! - `runs` says whose each byte is, one entry for consecutive messages of one origin, so that a
 //!   sender can skip its own. Origin 0 is nobody.
 
+mod front;
 mod notes;
 
 use std::collections::VecDeque;
@@ -60,6 +61,14 @@ impl<'a> Slices<'a> {
 }
 
 impl Log {
+    /// An empty log whose first byte will have this position.
+    pub fn starting_at(at: u64) -> Log {
+        Log {
+            end: at,
+            ..Log::default()
+        }
+    }
+
     /// Position of the first byte still held.
     pub fn start(&self) -> u64 {
         self.segments.front().map_or(self.end, |s| s.base)
@@ -75,9 +84,16 @@ impl Log {
         self.segments.len()
     }
 
-    /// Whether the messages held weigh more than so many bytes, counted at the least they count for.
-    pub fn is_heavier_than(&self, bytes: u64) -> bool {
-        self.messages * MESSAGE_BYTES_LEAST > bytes
+    /// Whether the messages from `at` on weigh more than so many bytes, counted at the least they
+    /// count for.
+    pub fn is_heavier_than(&self, bytes: u64, at: u64) -> bool {
+        let weight = |messages: u64| messages * MESSAGE_BYTES_LEAST > bytes;
+        weight(self.messages) && weight(self.messages_between(at, self.end))
+    }
+
+    /// Whether a cut there would give anything back.
+    pub fn is_cuttable(&self, before: u64) -> bool {
+        self.segments.front().is_some_and(|s| s.end() <= before)
     }
 
     /// Has the pool count the memory of `runs` and `notes` as it is now.

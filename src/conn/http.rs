@@ -28,6 +28,8 @@ pub struct Upload {
     pub binary: bool,
     /// The media type it was given, to be passed on; empty: none.
     pub content_type: String,
+    /// The event's name, to be passed on; empty: none.
+    pub event: String,
     /// How the request is to be answered.
     pub reply: Reply,
     /// The `Origin` to be named in the answer.
@@ -36,13 +38,22 @@ pub struct Upload {
 
 impl Upload {
     /// The body begins now; what is left of another upload is replaced.
-    pub fn start(&mut self, kind: BodyKind, channel: &str, content_type: &str, reply: Reply) {
+    pub fn start(
+        &mut self,
+        kind: BodyKind,
+        channel: &str,
+        content_type: &str,
+        event: &str,
+        reply: Reply,
+    ) {
         (self.body, self.reply) = (Body::new(kind), reply);
         (self.gather, self.binary, self.origin) = Default::default();
         self.channel.clear();
         self.channel.push_str(channel);
         self.content_type.clear();
         self.content_type.push_str(content_type);
+        self.event.clear();
+        self.event.push_str(event);
     }
 }
 

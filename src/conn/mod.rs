@@ -1,12 +1,15 @@
 //! One peer's protocol: bytes in, events out. Knows neither channels nor sockets.
 //!
-//! A connection begins as HTTP and may become a WebSocket. At rest either owns no buffer.
+//! A connection begins as HTTP and may become a WebSocket, a stream that only listens, or, until it
+//! is answered, a poll. At rest none owns a buffer.
 
 mod http;
+mod poll;
 mod spares;
 mod ws;
 
 pub use http::{HttpConn, HttpEvent, Upload};
+pub use poll::PollConn;
 pub use spares::Spares;
 pub use ws::{WsConn, WsEvent};
 
@@ -17,6 +20,10 @@ pub enum Conn {
     Http(Box<HttpConn>),
     /// After the opening handshake.
     Ws(WsConn),
+    /// An answer whose body does not end; nothing further is read.
+    Stream,
+    /// A request whose answer waits for a message, or is being sent.
+    Poll(Box<PollConn>),
 }
 
 impl Conn {
@@ -25,6 +32,8 @@ impl Conn {
         match self {
             Conn::Http(http) => http.memory(),
             Conn::Ws(ws) => ws.memory(),
+            Conn::Stream => 0,
+            Conn::Poll(_) => size_of::<PollConn>(),
         }
     }
 }

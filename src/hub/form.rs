@@ -6,12 +6,16 @@ use std::io::Write;
 use super::Id;
 use crate::buf::{Log, Pool};
 use crate::close::Reason;
-use crate::limits::CONTENT_TYPE_BYTES_MAX;
+use crate::limits::{CONTENT_TYPE_BYTES_MAX, ENCODED_KEPT_BYTES_MAX, EVENT_NAME_BYTES_MAX};
 use crate::mark::{mark, planted};
+use crate::stream::{Item, chunked, gzip, iframe, mixed, poll, sse};
 use crate::ws::header::COMPRESSED;
 use crate::ws::{self, Deflater, Kind};
 
 pub use crate::stream::GAP_TYPE;
+
+/// Event streams are compressed with this window.
+const GZIP_WINDOW_BITS: u8 = 15;
 
 /// The media type of bytes that nobody gave one.
 const BYTES_TYPE: &str = "application/octet-stream";
@@ -35,6 +39,31 @@ pub enum Form {
     /// WebSocket frames whose payload begins with lines that tell the message's id and media type
     /// (the subprotocol `ws+meta.nchan` of Nchan).
     Meta,
+    /// An event stream (HTML standard 9.2).
+    Sse(Sse),
+    /// A chunk of an HTTP body for each message (RFC 9112 7.1).
+    Chunked,
+    /// Payloads one after another, in an HTTP body that ends with the connection.
+    Raw,
+    /// Parts of an endless `multipart/mixed` body (RFC 2046 5.1).
+    Mixed,
+    /// Script elements of an endless page.
+    Iframe,
+    /// An HTTP answer to each poll, but for its private first lines.
+    Poll,
+    /// Parts of the answer to a poll that takes all that waits for it.
+    Polls,
+}
+
+/// What differs between event streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sse {
+    /// Events have their names; else all of them are plain messages.
+    pub events: bool,
+    /// Payloads go as base64, those of bytes always do.
+    pub base64: bool,
+    /// Compressed.
+    pub gzip: bool,
 }
 
 impl Form {
@@ -44,12 +73,52 @@ impl Form {
             Form::Plain => "websocket",
             Form::Deflated(_) => "websocket-deflate",
             Form::Meta => "websocket-meta",
+            Form::Sse(Sse { gzip: false, .. }) => "eventsource",
+            Form::Sse(Sse { gzip: true, .. }) => "eventsource-gzip",
+            Form::Chunked => "chunked",
+            Form::Raw => "raw",
+            Form::Mixed => "multipart",
+            Form::Iframe => "iframe",
+            Form::Poll => "poll",
+            Form::Polls => "poll-multipart",
         }
     }
 
-    /// Whether messages carry their ids, so that gaps can be told too.
-    pub fn is_numbered(self) -> bool {
-        self == Form::Meta
+    /// Whether a gap can be told between two messages.
+    pub fn tells_gaps(self) -> bool {
+        matches!(self, Form::Meta | Form::Sse(_) | Form::Mixed | Form::Iframe)
+    }
+
+    /// What keeps a stream in this form alive; empty: nothing can.
+    pub(super) fn heartbeat(self) -> Vec<u8> {
+        match self {
+            Form::Sse(Sse { gzip: false, .. }) => sse::HEARTBEAT.to_vec(),
+            Form::Sse(_) => {
+                let mut out = Vec::new();
+                gzip::stored(sse::HEARTBEAT, &mut out);
+                out
+            }
+            Form::Mixed => mixed::HEARTBEAT.to_vec(),
+            Form::Iframe => iframe::HEARTBEAT.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What ends a stream in this form.
+    pub(super) fn farewell(self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Form::Chunked => out.extend_from_slice(chunked::END),
+            Form::Mixed => out.extend_from_slice(mixed::END),
+            Form::Iframe => iframe::end(&mut out),
+            _ => {}
+        }
+        out
+    }
+
+    /// Whether a member gets one answer and leaves: it is not swept but told that something waits.
+    pub fn is_poll(self) -> bool {
+        matches!(self, Form::Poll | Form::Polls)
     }
 }
 
@@ -59,35 +128,152 @@ pub(super) struct Content<'a> {
     pub id: Id,
     pub kind: Kind,
     pub content_type: Option<&'a str>,
+    /// The event's name.
+    pub event: Option<&'a str>,
     /// Unmasked; UTF-8 if it is text.
     pub payload: &'a [u8],
 }
 
-/// Appends a message to the log of any form but [`Form::Plain`], whose bytes go into its log as
-/// they come. This cannot fail.
+/// What encoding needs beside a message and a log.
+#[derive(Debug)]
+pub(super) struct Tools {
+    pub deflater: Deflater,
+    /// Where the forms of HTTP are written first.
+    text: Vec<u8>,
+    compressed: Vec<u8>,
+    /// `Last-Modified` of every message: when the relay started.
+    pub modified: String,
+}
+
+impl Tools {
+    pub fn new(deflater: Deflater) -> Tools {
+        Tools {
+            deflater,
+            text: Vec::new(),
+            compressed: Vec::new(),
+            modified: String::new(),
+        }
+    }
+
+    /// Keeps little of what a large message needed.
+    fn trim(&mut self) {
+        for bytes in [&mut self.text, &mut self.compressed] {
+            bytes.clear();
+            bytes.shrink_to(ENCODED_KEPT_BYTES_MAX);
+        }
+        self.deflater.trim();
+    }
+}
+
+/// Appends a message to a log, with its number. This cannot fail; a form may have nothing to say of a
+/// message, which then has no place in its log.
 pub(super) fn encode(
     form: Form,
     content: Content<'_>,
     origin: u64,
     log: &mut Log,
     pool: &mut Pool,
-    deflater: &mut Deflater,
+    tools: &mut Tools,
 ) {
     let (opcode, payload) = (content.kind.opcode(), content.payload);
     match form {
         Form::Plain => frame(opcode, &[], payload, origin, log, pool),
         Form::Deflated(bits) => {
-            let (opcode, payload) = deflated(bits, content, deflater);
+            let (opcode, payload) = deflated(bits, content, &mut tools.deflater);
             frame(opcode, &[], payload, origin, log, pool);
-            deflater.trim();
+            tools.deflater.trim();
         }
         Form::Meta => {
             let mut lines = [0; META_BYTES_MAX];
             let len = meta(content, &mut lines);
             frame(opcode, &lines[..len], payload, origin, log, pool);
-            log.number(content.id.number, pool);
+        }
+        _ => {
+            let bytes = written(form, content, tools);
+            if bytes.is_empty() {
+                return;
+            }
+            log.reserve(bytes.len(), pool).copy_from_slice(bytes);
+            log.commit(bytes.len(), origin);
+            tools.trim();
         }
     }
+    log.number(content.id.number, pool);
+}
+
+/// A message in a form of HTTP.
+fn written<'a>(form: Form, content: Content<'_>, tools: &'a mut Tools) -> &'a [u8] {
+    let id = content.id.to_string();
+    let item = Item {
+        id: &id,
+        binary: content.kind == Kind::Binary,
+        content_type: content.content_type,
+        event: content.event,
+        payload: content.payload,
+    };
+    let text = &mut tools.text;
+    text.clear();
+    match form {
+        Form::Sse(sse) => {
+            sse::append(&item, sse.events, sse.base64, text);
+            if sse.gzip {
+                return gzipped(tools);
+            }
+        }
+        Form::Chunked => chunked::append(&item, text),
+        Form::Raw => text.extend_from_slice(content.payload),
+        Form::Mixed | Form::Polls => mixed::append(&item, text),
+        Form::Iframe => iframe::append(&item, text),
+        Form::Poll => poll::append(&item, &tools.modified, text),
+        Form::Plain | Form::Deflated(_) | Form::Meta => {}
+    }
+    &tools.text
+}
+
+/// What was written, as a piece of a gzip stream that can be inflated without those before it.
+fn gzipped(tools: &mut Tools) -> &[u8] {
+    let Tools {
+        deflater,
+        text,
+        compressed,
+        ..
+    } = tools;
+    compressed.clear();
+    match deflater.deflate(text, GZIP_WINDOW_BITS) {
+        Some(bytes) => {
+            compressed.extend_from_slice(bytes);
+            compressed.extend_from_slice(&gzip::SYNC);
+        }
+        None => gzip::stored(text, compressed),
+    }
+    compressed
+}
+
+/// What tells of a gap, in forms that can.
+pub(super) fn gap(form: Form, id: Id, json: &str) -> Vec<u8> {
+    let (mut out, text) = (Vec::new(), id.to_string());
+    match form {
+        Form::Meta => {
+            let content = Content {
+                id,
+                kind: Kind::Text,
+                content_type: Some(GAP_TYPE),
+                event: None,
+                payload: json.as_bytes(),
+            };
+            ws::append_frame(&mut out, Kind::Text.opcode(), &with_meta(content));
+        }
+        Form::Sse(Sse { gzip: false, .. }) => sse::gap(&text, json, &mut out),
+        Form::Sse(_) => {
+            let mut plain = Vec::new();
+            sse::gap(&text, json, &mut plain);
+            gzip::stored(&plain, &mut out);
+        }
+        Form::Mixed => mixed::gap(&text, json, &mut out),
+        Form::Iframe => iframe::gap(&text, json, &mut out),
+        _ => {}
+    }
+    out
 }
 
 /// First byte's lower part and payload of a frame for a window of so many bits: compressed, or as
@@ -120,7 +306,7 @@ fn meta(content: Content<'_>, into: &mut [u8; META_BYTES_MAX]) -> usize {
 }
 
 /// The payload of [`Form::Meta`].
-pub(super) fn with_meta(content: Content<'_>) -> Vec<u8> {
+fn with_meta(content: Content<'_>) -> Vec<u8> {
     let mut lines = [0; META_BYTES_MAX];
     let len = meta(content, &mut lines);
     [&lines[..len], content.payload].concat()
@@ -154,6 +340,15 @@ pub fn check_content_type(given: &[u8]) -> Result<&str, Reason> {
     Ok(text)
 }
 
+/// Lets an event's name pass: at most `EVENT_NAME_BYTES_MAX` bytes of UTF-8 without control characters.
+pub fn check_event(given: &[u8]) -> Result<&str, Reason> {
+    let text = std::str::from_utf8(given).map_err(|_| Reason::BadEvent)?;
+    match given.len() <= EVENT_NAME_BYTES_MAX && !text.contains(char::is_control) {
+        true => Ok(text),
+        false => Err(Reason::BadEvent),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +363,7 @@ mod tests {
             id,
             kind,
             content_type,
+            event: None,
             payload: b"x",
         };
         let len = meta(content, &mut into);

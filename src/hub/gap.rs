@@ -1,20 +1,19 @@
 //! Gaps: members that lagged are moved to the log's end, and told what they missed before the next
 //! message, in forms that can tell it.
 
-use super::form::{self, Content};
 use super::policy::Policy;
-use super::{Form, GAP_TYPE, Hub, Id, Place};
+use super::resume::Missed;
+use super::{Form, Hub, Id, Place, form};
 use crate::mark::{mark, planted};
 use crate::settings::Slow;
-use crate::ws::{self, Kind};
 
 /// What a member missed and has not been told yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gap {
-    /// Number of the last message before it.
-    after: u64,
-    /// Messages in it, those of the member itself left out.
-    missed: u64,
+    /// The last message before it.
+    after: Id,
+    /// Messages in it, those of the member itself left out; `None`: not known.
+    missed: Option<u64>,
 }
 
 /// What a skip did.
@@ -29,7 +28,7 @@ pub struct Skipped {
 impl Policy {
     /// Whether members of this form are moved on rather than closed: others could not be told.
     pub fn skips(&self, form: Form) -> bool {
-        self.slow == Slow::Skip && form.is_numbered()
+        self.slow == Slow::Skip && form.tells_gaps()
     }
 }
 
@@ -47,8 +46,11 @@ impl Hub {
         let own = member.has_own().then(|| member.origin());
         let missed = s.log.messages_of_others(from, own);
         let gap = Gap {
-            after: s.log.number_before(from),
-            missed: 0,
+            after: Id {
+                number: s.log.number_before(from),
+                ..self.newest
+            },
+            missed: Some(0),
         };
         let slot = member.slot;
         s.advance_to_end(index);
@@ -65,13 +67,26 @@ impl Hub {
             mark("gap_grows");
         }
         if !planted("gap_not_announced") {
-            self.gaps.entry(slot).or_insert(gap).missed += missed;
+            let gap = self.gaps.entry(slot).or_insert(gap);
+            gap.missed = gap.missed.map(|before| before + missed);
         }
         Skipped { missed, begins }
     }
 
-    /// The frame that tells a member of what it missed, if it has to be told. Its next message is
-    /// what follows.
+    /// A member that has joined is to be told, before anything else, that it has missed something.
+    pub fn owe_gap(&mut self, place: Place, missed: Missed) {
+        mark("gap_on_resume");
+        let slot = self.streams[place.stream as usize].members[place.member as usize].slot;
+        let gap = Gap {
+            after: missed.after,
+            missed: None,
+        };
+        if !planted("gap_on_resume_hidden") {
+            self.gaps.insert(slot, gap);
+        }
+    }
+
+    /// What tells a member of what it missed, if it has to be told. Its next message is what follows.
     pub fn take_gap(&mut self, place: Place) -> Option<Vec<u8>> {
         if self.gaps.is_empty() {
             return None;
@@ -79,25 +94,32 @@ impl Hub {
         let s = &self.streams[place.stream as usize];
         let member = &s.members[place.member as usize];
         let gap = self.gaps.remove(&member.slot)?;
-        let id = |number| Id {
+        let next = s.log.number_at(member.cursor);
+        let next = next.map(|number| Id {
             number,
             ..self.newest
+        });
+        let missed = gap
+            .missed
+            .map(|n| n + u64::from(planted("gap_count_wrong")));
+        let after = Id {
+            number: gap.after.number - u64::from(planted("gap_after_wrong")),
+            ..gap.after
         };
-        let next = s.log.number_at(member.cursor);
-        let next = next.map_or("null".to_owned(), |n| format!("\"{}\"", id(n)));
-        let missed = gap.missed + u64::from(planted("gap_count_wrong"));
-        let after = id(gap.after - u64::from(planted("gap_after_wrong")));
-        let json = format!("{{\"after\":\"{after}\",\"next\":{next},\"missed\":{missed}}}");
-        let content = Content {
-            // Who resumes from here gets what was missed, as far as it is still there.
-            id: after,
-            kind: Kind::Text,
-            content_type: Some(GAP_TYPE),
-            payload: json.as_bytes(),
-        };
-        let mut frame = Vec::new();
-        let payload = form::with_meta(content);
-        ws::append_frame(&mut frame, Kind::Text.opcode(), &payload);
-        Some(frame)
+        // Who resumes from here gets what was missed, as far as it is still there.
+        Some(form::gap(s.form, after, &gap_json(after, next, missed)))
     }
+}
+
+impl Missed {
+    /// As it is told to who polls.
+    pub fn json(&self) -> String {
+        gap_json(self.after, self.next, None)
+    }
+}
+
+fn gap_json(after: Id, next: Option<Id>, missed: Option<u64>) -> String {
+    let next = next.map_or("null".to_owned(), |id| format!("\"{id}\""));
+    let missed = missed.map_or("null".to_owned(), |n| n.to_string());
+    format!("{{\"after\":\"{after}\",\"next\":{next},\"missed\":{missed}}}")
 }

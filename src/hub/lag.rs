@@ -107,7 +107,9 @@ impl Hub {
         let bytes = s.log.end() - member.cursor;
         let ms = match bytes {
             0 => 0,
-            _ => self.ms_behind(s, member.cursor, now),
+            _ => self
+                .ms_behind(s, member.cursor, now)
+                .min(self.ms_here(member.slot, now)),
         };
         Behind {
             slot: member.slot,
@@ -122,6 +124,12 @@ impl Hub {
     fn ms_behind(&self, s: &Stream, cursor: u64, now: u64) -> u64 {
         let offered = s.log.offered_ms(cursor);
         offered.map_or(0, |ms| now.saturating_sub(ms.max(self.resumed_ms)))
+    }
+
+    /// Since when a member that has resumed is here: what it missed before is no lag.
+    fn ms_here(&self, slot: u32, now: u64) -> u64 {
+        let resumed = self.resumed.get(&slot);
+        resumed.map_or(u64::MAX, |ms| now.saturating_sub(*ms))
     }
 
     /// How all members that are behind are spread. Costs some comparisons for each of them.
@@ -167,7 +175,9 @@ impl Hub {
                 let Some(offered) = s.log.offered_ms(member.cursor) else {
                     continue;
                 };
-                let last = offered.max(self.resumed_ms).saturating_add(timeout);
+                let here = self.resumed.get(&member.slot).copied().unwrap_or(0);
+                let last = offered.max(self.resumed_ms).max(here);
+                let last = last.saturating_add(timeout);
                 if last < now {
                     reports.push(Report::Lagged(member.slot, Lag::Time));
                 }

@@ -20,7 +20,7 @@ impl Hub {
         let due = now.saturating_add(self.limits.linger_ms);
         let c = &mut self.channels[channel as usize];
         c.used_ms = now;
-        if !c.lingering && c.members(&self.streams) == 0 {
+        if !c.lingering && !c.is_set() && c.members(&self.streams) == 0 {
             c.lingering = true;
             self.linger.push_back(Entry {
                 due,
@@ -38,6 +38,8 @@ impl Hub {
     /// Forgets the channels whose time has come, and finds members that are too long behind.
     pub fn expire(&mut self, now: u64, reports: &mut Vec<super::Report>) {
         self.look(now, reports);
+        self.expire_history(now);
+        self.expire_kept(now);
         while let Some(&entry) = self.linger.front().filter(|e| e.due <= now) {
             self.linger.pop_front();
             self.look_at(entry, now);
@@ -47,7 +49,19 @@ impl Hub {
     /// Makes room for a channel: the one that has been without members for longest goes before
     /// its time. False: all are in use.
     pub(super) fn forget_longest_idle(&mut self) -> bool {
-        while let Some(entry) = self.linger.pop_front() {
+        self.forget_longest_idle_but(&[])
+    }
+
+    /// The same, but none of these.
+    pub(super) fn forget_longest_idle_but(&mut self, wanted: &[u32]) -> bool {
+        for _ in 0..self.linger.len() {
+            let Some(entry) = self.linger.pop_front() else {
+                break;
+            };
+            if wanted.contains(&entry.channel) {
+                self.linger.push_back(entry);
+                continue;
+            }
             let Some(c) = self.channels.get_mut(entry.channel as usize) else {
                 continue;
             };
@@ -55,7 +69,7 @@ impl Hub {
                 continue;
             }
             c.lingering = false;
-            if c.is_quiet() {
+            if c.is_quiet(&self.streams) {
                 mark("channel_forgotten_early");
                 self.forget(entry.channel);
                 return true;
@@ -82,11 +96,16 @@ impl Hub {
         if c.members(&self.streams) > 0 && !planted("forget_channel_in_use") {
             return;
         }
+        // What it keeps is for those who come back: it goes with the last of that.
+        let due = match c.history.entries.is_empty() {
+            true => due,
+            false => due.max(now.saturating_add(self.limits.linger_ms.max(1))),
+        };
         if due > now {
             mark("linger_renewed");
             c.lingering = true;
             self.linger.push_back(Entry { due, ..entry });
-        } else if c.is_quiet() || planted("forget_channel_in_use") {
+        } else if c.is_quiet(&self.streams) || planted("forget_channel_in_use") {
             self.forget(entry.channel);
         } else {
             // Its last bytes are being swept: look again in a while.
@@ -100,7 +119,12 @@ impl Hub {
 
     fn forget(&mut self, channel: u32) {
         mark("channel_forgotten");
+        self.forget_history(channel);
         let c = self.channels.remove(channel as usize);
         self.names.remove(&c.name);
+        for id in c.streams {
+            let mut s = self.streams.remove(id as usize);
+            s.log.cut(s.log.end(), &mut self.pool);
+        }
     }
 }

@@ -13,17 +13,23 @@ mod batch;
 mod channel;
 mod form;
 mod gap;
+mod history;
 mod id;
 mod lag;
 mod linger;
 mod policy;
+mod poll;
+mod resume;
+mod set;
 mod stream;
 mod submit;
 mod sweep;
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use slab::Slab;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::buf::Pool;
 use crate::close::Reason;
@@ -32,13 +38,16 @@ use crate::timers::Timers;
 use crate::wire::Token;
 use crate::ws::{DeflateCounts, DeflateSettings, Deflater};
 use channel::Channel;
-use stream::{Member, Stream};
+use form::Tools;
+use stream::Stream;
 
-pub use form::{Form, GAP_TYPE, check_content_type};
+pub use form::{Form, GAP_TYPE, Sse, check_content_type, check_event};
 pub use gap::Skipped;
 pub use id::Id;
 pub use lag::{Behind, LAG_BUCKETS_BYTES, LAG_BUCKETS_MS, Lag, Lags};
 pub use policy::{Policies, Policy};
+pub use poll::Piece;
+pub use resume::{Missed, Reach, Start};
 pub use stream::Since;
 pub use submit::{Body, Message, Sender, Submitted};
 pub use sweep::{Offered, Progress, Report};
@@ -67,6 +76,8 @@ pub struct HubLimits {
     pub deflate: DeflateSettings,
     /// See `Limits::batch_us`.
     pub batch_us: u64,
+    /// See `Limits::history_memory_max`.
+    pub history_memory_max: u64,
 }
 
 /// See the top of the file.
@@ -78,7 +89,7 @@ pub struct Hub {
     pool: Pool,
     /// Where a payload is unmasked when no log holds it as it is.
     scratch: Vec<u8>,
-    deflater: Deflater,
+    tools: Tools,
     /// Streams with something to send.
     dirty: VecDeque<u32>,
     /// Those of them with few members.
@@ -101,6 +112,27 @@ pub struct Hub {
     offered: Vec<Offered>,
     /// Streams whose messages wait for more, by when they go out, in microseconds.
     gathering: VecDeque<(u64, u32)>,
+    /// What all channels keep counts for.
+    history_bytes: u64,
+    /// Messages that went to keep within the bound over all channels.
+    history_dropped: u64,
+    /// Channels that keep messages, by number of the oldest; where that has gone, it is found out
+    /// when the entry comes up.
+    oldest: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    /// When messages are next to go for their age, by channel.
+    ages: Timers,
+    /// The highest number of any channel that was forgotten.
+    forgotten: u64,
+    /// Since when members are here that resumed and have not caught up, by slot.
+    resumed: HashMap<u32, u64>,
+    /// Members that wait for the log to reach back to where they begin, by slot.
+    waiting: HashMap<u32, resume::Waiting>,
+    /// Streams whose logs are to be filled from the history.
+    filling: VecDeque<u32>,
+    /// Logs that are kept a while for others who resume, by when they are looked at.
+    kept: VecDeque<(u64, u32)>,
+    /// Sets by their parts, in order of channel.
+    set_ids: HashMap<Box<[u32]>, u32>,
     limits: HubLimits,
     policies: Policies,
 }
@@ -117,7 +149,7 @@ impl Hub {
             names: HashMap::new(),
             pool: Pool::default(),
             scratch: Vec::new(),
-            deflater: Deflater::new(limits.deflate),
+            tools: Tools::new(Deflater::new(limits.deflate)),
             dirty: VecDeque::new(),
             brief: VecDeque::new(),
             linger: VecDeque::new(),
@@ -130,6 +162,16 @@ impl Hub {
             turn_us: 0,
             offered: Vec::new(),
             gathering: VecDeque::new(),
+            history_bytes: 0,
+            history_dropped: 0,
+            oldest: BinaryHeap::new(),
+            ages: Timers::default(),
+            forgotten: 0,
+            resumed: HashMap::new(),
+            waiting: HashMap::new(),
+            filling: VecDeque::new(),
+            kept: VecDeque::new(),
+            set_ids: HashMap::new(),
             limits,
             policies,
         }
@@ -138,6 +180,14 @@ impl Hub {
     /// Counts ids from this time on. Before the first message.
     pub fn start_ids(&mut self, unix_ns: u64) {
         self.newest = Id::starting_at(unix_ns);
+        self.forgotten = self.newest.number;
+        let started = UNIX_EPOCH + Duration::from_secs(self.newest.epoch);
+        self.tools.modified = httpdate::fmt_http_date(started);
+    }
+
+    /// When the relay started, as an HTTP date: `Last-Modified` of every message.
+    pub fn modified(&self) -> &str {
+        &self.tools.modified
     }
 
     /// How many channels exist.
@@ -157,12 +207,12 @@ impl Hub {
 
     /// The one compressor, for whoever answers a member alone.
     pub fn deflater(&mut self) -> &mut Deflater {
-        &mut self.deflater
+        &mut self.tools.deflater
     }
 
     /// What was compressed.
     pub fn deflate_counts(&self) -> DeflateCounts {
-        self.deflater.counts()
+        self.tools.deflater.counts()
     }
 
     /// Bytes of all logs, by capacity, and bytes kept for reuse.
@@ -177,9 +227,7 @@ impl Hub {
 
     /// How many members the channel of this name has.
     pub fn subscribers(&self, name: &str) -> usize {
-        self.names
-            .get(name)
-            .map_or(0, |&id| self.channels[id as usize].members(&self.streams))
+        self.names.get(name).map_or(0, |&id| self.listeners(id))
     }
 
     /// The channel of this name, made if need be.
@@ -195,6 +243,7 @@ impl Hub {
             name.into(),
             self.generation,
             self.policies.of(name),
+            self.forgotten,
         )) as u32;
         self.names.insert(name.into(), id);
         self.note_idle(id, now);
@@ -203,26 +252,19 @@ impl Hub {
 
     /// Makes a connection a member, which hears what is published from now on, in this form.
     pub fn join(&mut self, channel: u32, form: Form, token: Token) -> Place {
-        let c = &mut self.channels[channel as usize];
-        let of_form = |id: &&u32| self.streams[**id as usize].form == form;
-        let stream = match c.streams.iter().find(of_form) {
-            Some(&stream) => stream,
-            None => {
-                let mut s = Stream::new(channel, form);
-                if form.is_numbered() {
-                    s.log.begin_numbers(self.newest.number);
-                }
-                let stream = self.streams.insert(s) as u32;
-                c.streams.push(stream);
-                stream
-            }
-        };
-        let s = &mut self.streams[stream as usize];
-        s.members.push(Member::new(token, s.log.end()));
-        Place {
-            stream,
-            member: s.members.len() as u32 - 1,
+        let from = self.newest.number;
+        self.join_from(channel, form, from, token, 0)
+    }
+
+    /// The stream of a channel in this form, made if need be.
+    fn stream_for(&mut self, channel: u32, form: Form) -> u32 {
+        if let Some(stream) = self.stream_of(channel, form) {
+            return stream;
         }
+        let s = Stream::new(channel, form, self.newest.number);
+        let stream = self.streams.insert(s) as u32;
+        self.channels[channel as usize].streams.push(stream);
+        stream
     }
 
     /// Ends a membership. The caller notes the moves of others.
@@ -232,22 +274,40 @@ impl Hub {
         let slot = s.members[place.member as usize].slot;
         let moves = s.remove(place.member as usize);
         self.gaps.remove(&slot);
-        if s.log.segments() > 0 {
+        self.resumed.remove(&slot);
+        self.waiting.remove(&slot);
+        if self.has_to_cut(place.stream) {
             self.mark_dirty(place.stream);
         }
-        self.drop_if_unused(place.stream);
-        self.note_idle(channel, now);
+        self.drop_if_unused(place.stream, now);
+        if self.channels.contains(channel as usize) {
+            self.note_idle(channel, now);
+        }
         moves
     }
 
-    /// Frees a stream that has neither members nor anything to sweep.
-    fn drop_if_unused(&mut self, stream: u32) {
+    /// Whether a log holds more than is kept of it.
+    fn has_to_cut(&self, stream: u32) -> bool {
         let s = &self.streams[stream as usize];
-        if s.members.is_empty() && !s.dirty {
-            let s = self.streams.remove(stream as usize);
+        let kept = match s.form {
+            Form::Plain => self.channels[s.channel as usize].history.start(),
+            _ => None,
+        };
+        s.log.is_cuttable(kept.unwrap_or(u64::MAX))
+    }
+
+    /// Frees a stream that has neither members nor anything to sweep or to keep.
+    fn drop_if_unused(&mut self, stream: u32, now: u64) {
+        let s = &self.streams[stream as usize];
+        let kept =
+            s.form == Form::Plain && !self.channels[s.channel as usize].history.entries.is_empty();
+        if s.members.is_empty() && !s.dirty && !kept {
+            let mut s = self.streams.remove(stream as usize);
+            s.log.cut(s.log.end(), &mut self.pool);
             self.channels[s.channel as usize]
                 .streams
                 .retain(|&id| id != stream);
+            self.drop_set_if_unused(s.channel, now);
         }
     }
 
@@ -258,11 +318,22 @@ impl Hub {
 
     /// Whether publishers of this channel have to wait until fan-out has caught up.
     pub fn paused(&self, channel: u32) -> bool {
-        self.channels[channel as usize].paused
+        self.pausing(channel).is_some()
+    }
+
+    /// The channel that publishers of this one wait for: itself, or a set that hears it.
+    fn pausing(&self, channel: u32) -> Option<u32> {
+        let c = &self.channels[channel as usize];
+        let paused = |id: &u32| self.channels[*id as usize].paused;
+        match c.paused {
+            true => Some(channel),
+            false => c.sets.iter().copied().find(paused),
+        }
     }
 
     /// Remembers a connection that waits for the channel to resume; it comes back in a report.
     pub fn await_resume(&mut self, channel: u32, token: Token) {
+        let channel = self.pausing(channel).unwrap_or(channel);
         self.channels[channel as usize].waiting.push(token);
     }
 
@@ -335,8 +406,13 @@ impl Hub {
         if !s.release(place.member as usize) {
             return;
         }
+        let (behind, segments) = (s.behind, s.log.segments());
         let paused = self.channels[s.channel as usize].paused;
-        if paused || s.log.segments() > 1 || (s.behind == 0 && s.log.segments() > 0) {
+        if !self.resumed.is_empty() {
+            let slot = self.streams[place.stream as usize].members[place.member as usize].slot;
+            self.resumed.remove(&slot);
+        }
+        if paused || (segments > 1 || behind == 0) && self.has_to_cut(place.stream) {
             self.mark_dirty(place.stream);
         }
     }
@@ -372,12 +448,12 @@ impl Hub {
     pub fn trim(&mut self) {
         for (_, s) in &mut self.streams {
             if s.log.segments() > 0 {
-                let needed = s
-                    .members
-                    .iter()
-                    .map(|m| m.cursor)
-                    .min()
-                    .unwrap_or(s.log.end());
+                let kept = match s.form {
+                    Form::Plain => self.channels[s.channel as usize].history.start(),
+                    _ => None,
+                };
+                let cursors = s.members.iter().map(|m| m.cursor).chain(kept);
+                let needed = cursors.min().unwrap_or(s.log.end());
                 s.log.cut(needed, &mut self.pool);
             }
         }

@@ -75,6 +75,11 @@ impl Policies {
         }
     }
 
+    /// What holds for channels that no pattern names.
+    pub fn of_all(&self) -> Policy {
+        self.all
+    }
+
     /// The policy of the channel of this name.
     pub fn of(&self, name: &str) -> Policy {
         let rule = self.rules.iter().find(|(pattern, _)| pattern.matches(name));

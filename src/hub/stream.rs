@@ -108,7 +108,15 @@ pub(super) struct Stream {
     pub swept: Since,
     /// When it is next looked at for members that are too long behind.
     pub armed_ms: u64,
+    /// Until then its log is held as far back as the history reaches: somebody has resumed here, and
+    /// others may want the same.
+    pub kept_until_ms: u64,
+    /// The number behind which members wait to begin, and the log does not reach back to yet.
+    pub wanted: u64,
 }
+
+/// Positions of a log begin here, so that there is room in front of the first.
+const FIRST: u64 = 1 << 62;
 
 /// So many messages, the oldest of them read in the turn that began then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -162,23 +170,28 @@ impl Slowest {
 }
 
 impl Stream {
-    pub fn new(channel: u32, form: Form) -> Stream {
+    /// The last message before its first has the number `before`.
+    pub fn new(channel: u32, form: Form, before: u64) -> Stream {
+        let mut log = Log::starting_at(FIRST);
+        log.begin_numbers(before);
         Stream {
             channel,
             form,
-            log: Log::default(),
+            log,
             members: Vec::new(),
             behind: 0,
             dirty: false,
             gathers: false,
             at: 0,
-            mark: 0,
-            offered: 0,
+            mark: FIRST,
+            offered: FIRST,
             stale: false,
             slowest: Slowest::NONE,
             unswept: Since::default(),
             swept: Since::default(),
             armed_ms: NEVER,
+            kept_until_ms: 0,
+            wanted: u64::MAX,
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Message<'a> {
     pub kind: Kind,
     /// Its media type, where the publisher gave one that [`check_content_type`](super::check_content_type) lets pass.
     pub content_type: Option<&'a str>,
+    /// The name of the event, where the publisher gave one that [`check_event`](super::check_event) lets pass.
+    pub event: Option<&'a str>,
     /// Its payload. Masked text is checked here; any other text has to be UTF-8.
     pub body: Body<'a>,
 }
@@ -68,6 +70,16 @@ pub struct Submitted {
     pub subscribers: usize,
 }
 
+/// What is known of a message beside its payload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    pub id: Id,
+    pub content_type: Option<&'a str>,
+    pub event: Option<&'a str>,
+    sender: Option<Sender>,
+    pub now: u64,
+}
+
 impl Hub {
     /// Publishes one message to a channel: encoded once per form that has members. `BadUtf8`:
     /// nothing happened.
@@ -79,12 +91,24 @@ impl Hub {
         now: u64,
     ) -> Result<Submitted, Reason> {
         let id = self.newest.next();
-        let members = self.append(channel, message, sender, id)?;
+        let about = About {
+            id,
+            content_type: message.content_type,
+            event: message.event,
+            sender,
+            now,
+        };
+        let members = self.append(channel, message, about)?;
         self.newest = id;
+        let c = &mut self.channels[channel as usize];
+        c.history.newest = id.number;
+        if !c.policy.keeps_history() {
+            c.history.lost = id.number;
+        }
         if members == 0 {
             self.note_idle(channel, now);
         } else {
-            self.channels[channel as usize].used_ms = now;
+            c.used_ms = now;
         }
         Ok(Submitted {
             id,
@@ -92,34 +116,107 @@ impl Hub {
         })
     }
 
-    /// Appends the message to every stream that has members; tells how many members there are. What
+    /// Appends the message to every stream that is to have it; tells how many members there are. What
     /// can fail does so before anything is committed.
     fn append(
         &mut self,
         channel: u32,
         message: Message<'_>,
-        sender: Option<Sender>,
-        id: Id,
+        about: About<'_>,
     ) -> Result<usize, Reason> {
-        let (mut plain, mut others, mut members) = (None, false, 0);
-        for &id in &self.channels[channel as usize].streams {
+        let c = &self.channels[channel as usize];
+        let (mut plain, mut others, mut members) = (None, !c.sets.is_empty(), 0);
+        for &id in &c.streams {
             let s = &self.streams[id as usize];
             members += s.members.len();
             match s.form {
-                _ if s.members.is_empty() => {}
                 Form::Plain => plain = Some(id),
+                _ if s.members.is_empty() => {}
                 _ => others = true,
             }
         }
-        if others {
+        if c.keeps_history() {
+            let plain = plain.unwrap_or_else(|| self.stream_for(channel, Form::Plain));
+            self.append_kept(channel, plain, others, message, about)?;
+        } else if others {
             let mut scratch = std::mem::take(&mut self.scratch);
-            let result = self.append_forms(channel, plain, message, sender, id, &mut scratch);
+            let result = self.append_forms(channel, plain, message, about, &mut scratch);
             self.scratch = scratch;
             result?;
-        } else if let Some(id) = plain {
-            self.append_plain(id, message, sender)?;
+        } else if let Some(stream) = plain {
+            self.append_plain(stream, message, about)?;
+        }
+        if !self.channels[channel as usize].sets.is_empty() {
+            members = self.listeners(channel);
         }
         Ok(members)
+    }
+
+    /// Appends to the plain log, which keeps it; other forms are encoded from there.
+    fn append_kept(
+        &mut self,
+        channel: u32,
+        plain: u32,
+        others: bool,
+        message: Message<'_>,
+        about: About<'_>,
+    ) -> Result<(), Reason> {
+        let begin = self.streams[plain as usize].log.end();
+        self.append_plain(plain, message, about)?;
+        self.remember(channel, plain, begin, about);
+        if others {
+            self.encode_kept(channel, plain, begin, about);
+        }
+        Ok(())
+    }
+
+    /// Encodes what was appended to the plain log last for all other forms, those of sets included.
+    #[inline(never)]
+    fn encode_kept(&mut self, channel: u32, plain: u32, begin: u64, about: About<'_>) {
+        let About {
+            id,
+            content_type,
+            event,
+            sender,
+            ..
+        } = about;
+        let origin = self.origin(sender);
+        for stream in self.others(channel, plain) {
+            let Some((p, s)) = self.streams.get2_mut(plain as usize, stream as usize) else {
+                continue;
+            };
+            let frame = p.log.run_from(begin).unwrap_or_default();
+            let frame = &frame[..frame.len().min((p.log.end() - begin) as usize)];
+            let content = Content {
+                id,
+                kind: match frame.first().map(|b| b & 0xf) {
+                    Some(2) => ws::Kind::Binary,
+                    _ => ws::Kind::Text,
+                },
+                content_type,
+                event,
+                payload: ws::payload_of(frame),
+            };
+            let at = s.log.end();
+            encode(
+                s.form,
+                content,
+                origin,
+                &mut s.log,
+                &mut self.pool,
+                &mut self.tools,
+            );
+            self.committed(stream, at, sender);
+        }
+    }
+
+    /// The streams with members that a message of the channel goes to, but for this one.
+    fn others(&self, channel: u32, but: u32) -> Vec<u32> {
+        let c = &self.channels[channel as usize];
+        let of_sets = |&set: &u32| self.channels[set as usize].streams.iter();
+        let all = c.streams.iter().chain(c.sets.iter().flat_map(of_sets));
+        let wanted = |id: &u32| *id != but && !self.streams[*id as usize].members.is_empty();
+        all.copied().filter(wanted).collect()
     }
 
     /// Appends to streams of several forms: all of them are encoded from one unmasked payload.
@@ -129,47 +226,47 @@ impl Hub {
         channel: u32,
         plain: Option<u32>,
         message: Message<'_>,
-        sender: Option<Sender>,
-        id: Id,
+        about: About<'_>,
         scratch: &mut Vec<u8>,
     ) -> Result<(), Reason> {
         let message = message.unmasked(scratch)?;
+        let About { id, sender, .. } = about;
         let origin = self.origin(sender);
-        for at in 0..self.channels[channel as usize].streams.len() {
-            let stream = self.channels[channel as usize].streams[at];
+        for stream in self.others(channel, plain.unwrap_or(u32::MAX)) {
             let s = &mut self.streams[stream as usize];
-            if s.form != Form::Plain && !s.members.is_empty() {
-                let begin = s.log.end();
-                let content = Content {
-                    id,
-                    kind: message.kind,
-                    content_type: message.content_type,
-                    payload: message.body.bytes(),
-                };
-                encode(
-                    s.form,
-                    content,
-                    origin,
-                    &mut s.log,
-                    &mut self.pool,
-                    &mut self.deflater,
-                );
-                self.committed(stream, begin, sender);
-            }
+            let begin = s.log.end();
+            let content = Content {
+                id,
+                kind: message.kind,
+                content_type: message.content_type,
+                event: message.event,
+                payload: message.body.bytes(),
+            };
+            encode(
+                s.form,
+                content,
+                origin,
+                &mut s.log,
+                &mut self.pool,
+                &mut self.tools,
+            );
+            self.committed(stream, begin, sender);
         }
-        plain.map_or(Ok(()), |id| self.append_plain(id, message, sender))
+        plain.map_or(Ok(()), |stream| self.append_plain(stream, message, about))
     }
 
     fn append_plain(
         &mut self,
         stream: u32,
         message: Message<'_>,
-        sender: Option<Sender>,
+        about: About<'_>,
     ) -> Result<(), Reason> {
+        let About { id, sender, .. } = about;
         let origin = self.origin(sender);
         let log = &mut self.streams[stream as usize].log;
         let begin = log.end();
         append_frame(log, &mut self.pool, message, origin)?;
+        log.number(id.number, &mut self.pool);
         self.committed(stream, begin, sender);
         Ok(())
     }
@@ -184,6 +281,9 @@ impl Hub {
     /// A stream has one message more, from `begin` on.
     fn committed(&mut self, stream: u32, begin: u64, sender: Option<Sender>) {
         let s = &mut self.streams[stream as usize];
+        if s.log.end() == begin {
+            return;
+        }
         s.unswept.add(self.turn_us);
         if let Some(Sender(place)) = sender.filter(|s| s.0.stream == stream) {
             let member = &mut s.members[place.member as usize];

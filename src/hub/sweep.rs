@@ -104,7 +104,10 @@ impl Hub {
             mark("sweep_resumed");
         }
         let from = s.at;
-        s.visit(visits, wire, counters, reports);
+        match s.form.is_poll() {
+            false => s.visit(visits, wire, counters, reports),
+            true => s.visit_polls(visits, reports),
+        }
         let used = s.at - from;
         let mut done = false;
         if s.at == s.members.len() {
@@ -114,7 +117,7 @@ impl Hub {
         }
         if done {
             self.streams[id as usize].dirty = false;
-            self.drop_if_unused(id);
+            self.drop_if_unused(id, now);
         } else {
             self.await_sweep(id);
         }
@@ -128,7 +131,9 @@ impl Hub {
         s.offered = s.mark.min(s.slowest.queued).max(s.offered);
         let needed = s.mark.min(s.slowest.queued).min(s.slowest.blocked);
         let slack = if planted("cut_one_too_far") { 1 } else { 0 };
-        s.log.cut(needed + slack, &mut self.pool);
+        let kept = self.keep_from(id, now);
+        let s = &mut self.streams[id as usize];
+        s.log.cut(kept.min(needed + slack), &mut self.pool);
         let swept = std::mem::take(&mut s.swept);
         if swept.messages > 0 && !s.members.is_empty() {
             self.offered.push(Offered {
@@ -142,7 +147,8 @@ impl Hub {
             let lag_bytes_max = self.channels[channel].policy.lag_bytes_max;
             let far = s.slowest.blocked < s.log.end().saturating_sub(lag_bytes_max);
             // Tiny messages hold more memory than they have bytes.
-            let heavy = s.slowest.blocked < s.log.end() && s.log.is_heavier_than(lag_bytes_max);
+            let heavy = s.slowest.blocked < s.log.end()
+                && s.log.is_heavier_than(lag_bytes_max, s.slowest.blocked);
             if far || heavy {
                 s.find_lagging(lag_bytes_max, reports);
             }
@@ -229,6 +235,26 @@ impl Stream {
             }
         }
         batch.count(counters);
+        self.at = stop;
+    }
+}
+
+impl Stream {
+    /// Reports those of the next `visits` members that something waits for: each gets an answer of
+    /// its own, with the shared bytes behind private lines.
+    fn visit_polls(&mut self, visits: usize, reports: &mut Vec<Report>) {
+        let stop = self.members.len().min(self.at.saturating_add(visits));
+        let end = self.log.end();
+        for member in &mut self.members[self.at..stop] {
+            if !member.is_behind() && member.cursor < end {
+                member.set_behind(false);
+                self.behind += 1;
+                reports.push(Report::Stuck(member.slot, Progress::More));
+            }
+            if member.is_behind() {
+                self.slowest.note(member);
+            }
+        }
         self.at = stop;
     }
 }

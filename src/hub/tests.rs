@@ -26,6 +26,7 @@ const LIMITS: HubLimits = HubLimits {
         level: 2,
     },
     batch_us: 0,
+    history_memory_max: 64 << 20,
 };
 
 /// A kernel whose buffers hold a little: a send takes what there is room for.
@@ -69,6 +70,7 @@ fn hub() -> Hub {
 fn hub_with(set: impl Fn(&mut Settings)) -> Hub {
     let mut settings = Settings::default();
     settings.limits.lag_bytes_max = LAG_BYTES_MAX as usize;
+    settings.limits.history_messages_max = 0;
     set(&mut settings);
     Hub::new(LIMITS, Policies::new(&settings))
 }
@@ -150,6 +152,7 @@ impl Bed {
         let message = Message {
             kind: Kind::Binary,
             content_type: None,
+            event: None,
             body: Body::Plain(&payload),
         };
         let place = sender.map(|slot| Sender(self.places[&slot]));
@@ -353,6 +356,7 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
     let message = |payload| Message {
         kind: Kind::Text,
         content_type: None,
+        event: None,
         body: Body::Plain(payload),
     };
     hub.submit(channel, message(b"x"), None, 5).unwrap();

@@ -4,12 +4,14 @@
 //! the peer's end of stream or `close_timeout`. Closing a socket with unread input would send a
 //! reset that can overtake the frame (RFC 6455 7.1.1, "lingering close").
 
+use std::borrow::Cow;
+
 use super::Relay;
-use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, RESET, WAITING};
+use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, QUEUED, RESET, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::http::{self, Cors, Reply};
-use crate::hub::Place;
+use crate::hub::{Id, Place};
 use crate::mark::mark;
 use crate::ws;
 
@@ -29,14 +31,21 @@ impl Relay {
         if self.peer(slot).phase != Phase::Open {
             return;
         }
+        let text = self.close_text(slot, reason);
         if !self.leave_at_border(slot, reason, now) {
             return;
         }
         let peer = self.peer(slot);
-        ws::append_close(peer.out_tail(), Some(reason.close_code()), reason.text());
+        ws::append_close(peer.out_tail(), Some(reason.close_code()), &text);
         let waits = matches!(
             reason,
-            Reason::Drain | Reason::Lagged | Reason::LaggedLong | Reason::Memory | Reason::Internal
+            Reason::Drain
+                | Reason::Lagged
+                | Reason::LaggedLong
+                | Reason::Memory
+                | Reason::Internal
+                | Reason::Deleted
+                | Reason::GapOnResume
         );
         let phase = if waits {
             Phase::Closing
@@ -44,6 +53,34 @@ impl Relay {
             Phase::Finishing
         };
         self.begin_end(slot, phase, reason, now);
+    }
+
+    /// A WebSocket that has just been opened cannot be told of what it has missed: it is closed, and
+    /// told from where on it can have everything.
+    pub(super) fn close_for_gap(&mut self, slot: u32, from: Id, now: u64) {
+        mark("closed_for_gap");
+        let reason = Reason::GapOnResume;
+        let text = format!("{}; last_event_id={from}", reason.text());
+        ws::append_close(self.peer(slot).out_tail(), Some(reason.close_code()), &text);
+        self.begin_end(slot, Phase::Closing, reason, now);
+    }
+
+    /// What a close frame says. Who may come back is told where it stands: a plain WebSocket carries no
+    /// ids.
+    fn close_text(&self, slot: u32, reason: Reason) -> Cow<'static, str> {
+        let place = self.peers[slot as usize].place().filter(|_| {
+            matches!(
+                reason,
+                Reason::Drain | Reason::Lagged | Reason::LaggedLong | Reason::Memory
+            )
+        });
+        match place {
+            Some(place) => {
+                let at = self.hub.position(place);
+                format!("{}; last_event_id={at}", reason.text()).into()
+            }
+            None => reason.text().into(),
+        }
     }
 
     /// Answers the peer's close frame with the same code.
@@ -62,7 +99,7 @@ impl Relay {
     /// Leaves the channel so that nothing but private output follows. What a message still lacks
     /// goes in front of that. Returns false where the connection was reset instead: a subscriber
     /// closed for lag inside a message holds its log no longer.
-    fn leave_at_border(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
+    pub(super) fn leave_at_border(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
         let Some(place) = self.peer(slot).place() else {
             return true;
         };
@@ -108,6 +145,7 @@ impl Relay {
         match &mut peer.conn {
             Conn::Ws(conn) => conn.forget(),
             Conn::Http(http) => http.forget(),
+            Conn::Stream | Conn::Poll(_) => {}
         }
         let wake = peer.is(WAITING | FULL_OUT);
         peer.flags &= !(WAITING | FULL_OUT);
@@ -196,6 +234,8 @@ impl Relay {
                 }
             }
             (Phase::Open, Conn::Http(_)) => self.doom(slot, Reason::Done),
+            // Not yet looked at, or an answer that is being taken.
+            (Phase::Open, Conn::Poll(poll)) if poll.is_begun() || peer.is(QUEUED) => {}
             // The peer's close frame is missing, but it may still read ours, which says why.
             (Phase::Closing, _) => {
                 let reason = peer.reason;

@@ -59,13 +59,19 @@ impl Relay {
             return;
         }
         match &peer.conn {
-            Conn::Ws(_) => {
+            Conn::Ws(_) | Conn::Stream => {
                 let has_all =
                     self.letters.is_empty() && peer.place().is_none_or(|p| self.hub.caught_up(p));
                 if hurry || (has_all && peer.out_len() == 0) {
-                    self.close_ws(slot, Reason::Drain, now);
+                    self.end_subscriber(slot, Reason::Drain, now);
                 }
             }
+            Conn::Poll(poll) if poll.is_begun() => {
+                if hurry {
+                    self.doom_with_reset(slot, Reason::Drain);
+                }
+            }
+            Conn::Poll(_) => self.end_poll(slot, Reason::Drain, now),
             Conn::Http(http) => {
                 let resting = http.resting || (http.is_idle() && peer.tail().is_empty());
                 if !self.give_up_held(slot, Reason::Drain, now) && (resting || hurry) {

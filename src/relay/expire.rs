@@ -16,6 +16,7 @@ impl Relay {
             self.timers.next(),
             self.hub.next_linger(),
             self.hub.next_look(),
+            self.hub.next_age(),
             drain,
         ]
         .into_iter()
@@ -57,6 +58,8 @@ impl Relay {
         match (peer.phase, &peer.conn) {
             (Phase::Doomed, _) => {}
             (Phase::Open, Conn::Ws(_)) => self.silent(slot, now),
+            (Phase::Open, Conn::Stream) => self.beat(slot, now),
+            (Phase::Open, Conn::Poll(_)) => self.poll_late(slot, now),
             (Phase::Open, Conn::Http(http)) => {
                 let resting = http.resting;
                 self.request_late(slot, resting, now);

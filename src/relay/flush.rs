@@ -1,7 +1,8 @@
 //! Everything that is sent is sent here, a bounded amount a turn: what many wait for comes last.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, Peer, Phase, QUEUED, WAITING};
+use super::peer::{BLOCKED, ENDED, FULL_OUT, Peer, Phase, QUEUED, WAITING};
+use super::polls::drain_poll;
 use crate::close::Reason;
 use crate::conn::{Conn, Spares};
 use crate::counters::Counters;
@@ -33,6 +34,10 @@ impl Relay {
     /// ([`Relay::sent_at`]) before others are served, and then calls it again. The caller tells it
     /// at the end of each turn, too.
     pub fn flush<W: Wire>(&mut self, wire: &mut W, now: u64) -> bool {
+        if self.hub.is_filling() {
+            self.hub.fill(&mut self.reports);
+            self.act_on_reports(now);
+        }
         loop {
             match std::mem::take(&mut self.stage) {
                 Stage::Brief(left) => {
@@ -168,6 +173,7 @@ impl Relay {
         match self.peer(slot).conn {
             Conn::Ws(_) => self.close_ws(slot, Reason::Internal, now),
             Conn::Http(_) => self.refuse_unfinished(slot, Reason::Internal, now),
+            Conn::Stream | Conn::Poll(_) => self.broken(slot),
         }
     }
 
@@ -239,6 +245,9 @@ impl Relay {
             ..
         } = self;
         let peer = &mut peers[slot as usize];
+        if let Conn::Poll(_) = peer.conn {
+            return drain_poll(peer, hub, wire, counters);
+        }
         if let Some(place) = peer.place()
             && peer.out.is_some()
             && hub.mid_message(place)
@@ -262,6 +271,7 @@ impl Relay {
             }
         }
         match peer.place() {
+            Some(place) if hub.is_waiting(place) => Progress::All,
             Some(place) => hub.push(place, false, wire, counters),
             None => Progress::All,
         }
@@ -270,7 +280,18 @@ impl Relay {
     /// The connection has everything.
     fn flushed(&mut self, slot: u32, now: u64) {
         let peer = &mut self.peers[slot as usize];
+        if let Conn::Poll(poll) = &peer.conn {
+            match (poll.is_ended(), peer.is(ENDED)) {
+                (true, _) => return self.poll_answered(slot, now),
+                // Who polls and ends its direction gets what is there, and does not wait for more.
+                (false, true) => return self.doom(slot, Reason::Gone),
+                (false, false) => {}
+            }
+        }
         if let Some(place) = peer.place() {
+            if self.hub.is_waiting(place) {
+                return;
+            }
             self.hub.release(place);
         }
         if peer.phase == Phase::Finishing {

@@ -112,9 +112,13 @@ impl Relay {
             Some(place) => {
                 let sender = (!peer.is(ECHO)).then_some(Sender(place));
                 let channel = self.hub.channel_of(place);
+                if self.hub.is_set(channel) {
+                    return Err(Reason::ListensOnly);
+                }
                 let message = Message {
                     kind,
                     content_type: None,
+                    event: None,
                     body,
                 };
                 self.hub.submit(channel, message, sender, now)?;

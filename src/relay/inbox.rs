@@ -111,6 +111,7 @@ impl Relay {
         let message = Message {
             kind,
             content_type: None,
+            event: None,
             body: Body::Plain(payload),
         };
         let result = self

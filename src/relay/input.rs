@@ -5,6 +5,7 @@
 
 use super::Relay;
 use super::peer::{BLOCKED, FULL_OUT, Phase, READY, WAITING};
+use crate::close::Reason;
 use crate::conn::Conn;
 use crate::limits::OUT_BYTES_LEAST;
 use crate::mark::mark;
@@ -61,6 +62,7 @@ impl Relay {
         // Room enough, though not all of it has been flushed.
         peer.flags &= !FULL_OUT;
         if let Some(channel) = peer.place().map(|place| self.hub.channel_of(place))
+            && matches!(peer.conn, Conn::Ws(_))
             && self.hub.paused(channel)
         {
             mark("publisher_paused");
@@ -70,6 +72,16 @@ impl Relay {
             return false;
         }
         true
+    }
+
+    /// What comes while a poll waits is the next request, which waits as well: so much of it.
+    fn poll_input(&mut self, slot: u32, waiting: usize, used: usize) -> usize {
+        if waiting > self.settings.limits.head_bytes_max {
+            mark("too_much_behind_a_poll");
+            self.counters.refuse(Reason::HeadTooLarge);
+            self.doom_with_reset(slot, Reason::HeadTooLarge);
+        }
+        used
     }
 
     /// Bytes came: a sign of life.
@@ -98,6 +110,9 @@ impl Relay {
                 (Phase::Finishing | Phase::Lingering | Phase::Doomed, _) => return data.len(),
                 (_, Conn::Http(_)) => self.http_input(slot, &data[at..], now),
                 (_, Conn::Ws(_)) => self.ws_input(slot, &mut data[at..], hold, now),
+                // Nothing that the reader of a stream says means anything.
+                (_, Conn::Stream) => return data.len(),
+                (_, Conn::Poll(_)) => return self.poll_input(slot, data.len() - at, at),
             };
             at += used;
             if !go_on {

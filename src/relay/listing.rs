@@ -201,6 +201,7 @@ impl Relay {
         let peer = &self.peers[slot as usize];
         let transport = match (&peer.conn, &standing) {
             (Conn::Http(_), _) => "http",
+            (Conn::Stream | Conn::Poll(_), standing) => standing.map_or("http", |s| s.form.word()),
             (Conn::Ws(_), Some(standing)) => standing.form.word(),
             (Conn::Ws(_), None) if peer.is(ECHO) => "echo",
             (Conn::Ws(_), None) => "websocket",

@@ -38,7 +38,12 @@ impl Relay {
         if self.memory_bytes() <= max {
             return;
         }
-        // Those closed in the last turn have left; what only they held can go.
+        // What is kept for those who come back goes first, the oldest of it; and those closed in the
+        // last turn have left: what only they held can go.
+        let over = self.memory_bytes() - max;
+        if self.hub.give_up_history(over as u64) > 0 {
+            mark("memory_takes_history");
+        }
         self.hub.trim();
         if self.memory_bytes() <= max {
             return;

@@ -22,10 +22,13 @@ mod listing;
 mod memory;
 mod metrics;
 mod peer;
+mod polls;
 mod publish;
 mod requests;
 mod routes;
 mod slow;
+mod streams;
+mod subscribe;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};
@@ -121,6 +124,7 @@ impl Relay {
                 level: limits.deflate_level as u32,
             },
             batch_us: limits.batch_us,
+            history_memory_max: limits.history_memory_max as u64,
         };
         let hub = Hub::new(hub_limits, Policies::new(&settings));
         let decode_limits = [None, Some(limits.compressed_bytes_max())];
@@ -291,6 +295,7 @@ impl Relay {
         !self.ready.is_empty()
             || !self.queued.is_empty()
             || self.hub.is_dirty()
+            || self.hub.is_filling()
             || !self.asked.is_empty()
             || !self.letters.is_empty() && self.letters_can_move()
     }

@@ -69,7 +69,7 @@ pub struct Peer {
     pub out: Option<Box<Out>>,
     /// What few peers have.
     rare: Option<Box<Rare>>,
-    /// Of a WebSocket at rest (open, no ping out), when a sign of life came last; of any other, the
+    /// Of a WebSocket or stream at rest (open, no ping out), when a sign of life came last; of any other, the
     /// deadline of its phase. See [`Peer::due`].
     clock_ms: u64,
     /// Time of its live timer entry.
@@ -135,39 +135,39 @@ impl Peer {
         }
     }
 
-    /// Whether it is an open WebSocket.
-    pub fn is_open_ws(&self) -> bool {
-        self.phase == Phase::Open && matches!(self.conn, Conn::Ws(_))
+    /// Whether it is an open WebSocket or stream: one that is asked for signs of life.
+    pub fn stays_open(&self) -> bool {
+        self.phase == Phase::Open && matches!(self.conn, Conn::Ws(_) | Conn::Stream)
     }
 
     /// The window to compress with for it; `None`: what it gets goes plain.
     pub fn window_bits(&self) -> Option<u8> {
         match &self.conn {
             Conn::Ws(conn) => conn.deflate().and_then(Deflate::window_bits),
-            Conn::Http(_) => None,
+            _ => None,
         }
     }
 
     /// When something has to happen unless the peer does something before.
     pub fn due(&self, ping_interval_ms: u64) -> u64 {
-        if self.is_open_ws() && !self.is(PINGED) {
+        if self.stays_open() && !self.is(PINGED) {
             return self.clock_ms.saturating_add(ping_interval_ms);
         }
         self.clock_ms
     }
 
-    /// Sets the deadline of its phase. Of an open WebSocket: of the ping that is out.
+    /// Sets the deadline of its phase. Of one that stays open: of the ping that is out.
     pub fn set_due(&mut self, due_ms: u64) {
         debug_assert!(
-            !self.is_open_ws() || self.is(PINGED),
+            !self.stays_open() || self.is(PINGED),
             "this clock is a sign of life"
         );
         self.clock_ms = due_ms;
     }
 
-    /// A sign of life came, which matters to an open WebSocket.
+    /// A sign of life came, which matters to one that stays open.
     pub fn hear(&mut self, now: u64) {
-        if self.is_open_ws() {
+        if self.stays_open() {
             self.clock_ms = now;
             self.flags &= !PINGED;
         }

@@ -37,6 +37,7 @@ impl Relay {
         let message = Message {
             kind,
             content_type: Some(&*upload.content_type).filter(|given| !given.is_empty()),
+            event: Some(&*upload.event).filter(|given| !given.is_empty()),
             body: Body::Gathered(&mut upload.gather),
         };
         let (reply, origin) = (upload.reply, upload.origin.take());

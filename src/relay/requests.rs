@@ -121,7 +121,7 @@ impl Relay {
         self.refuse_with(slot, reason, reply, origin, &[], now);
     }
 
-    fn refuse_with(
+    pub(super) fn refuse_with(
         &mut self,
         slot: u32,
         reason: Reason,
@@ -185,12 +185,12 @@ impl Relay {
     }
 
     /// Where to append private output, in what an earlier answer has left.
-    fn out_tail(&mut self, slot: u32) -> &mut Vec<u8> {
+    pub(super) fn out_tail(&mut self, slot: u32) -> &mut Vec<u8> {
         let out = &mut self.peers[slot as usize].out;
         out.get_or_insert_with(|| self.spares.out()).tail()
     }
 
-    fn answered(&mut self, slot: u32, stays: bool, reason: Reason, now: u64) {
+    pub(super) fn answered(&mut self, slot: u32, stays: bool, reason: Reason, now: u64) {
         let idle = now.saturating_add(self.settings.limits.idle_timeout_ms);
         self.queue(slot);
         if !stays {

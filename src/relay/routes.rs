@@ -5,8 +5,8 @@ use super::peer::{ADMIN, BLOCKED, ECHO};
 use super::requests::{CHANNEL_METHODS, INFO_METHODS};
 use crate::close::Reason;
 use crate::conn::{Conn, WsConn};
-use crate::http::{self, Answer, BodyKind, Cors, Request};
-use crate::hub::{Form, check_content_type};
+use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Transport};
+use crate::hub::{Form, Reach, check_content_type, check_event};
 use crate::ws;
 use crate::ws::handshake::Terms;
 
@@ -103,11 +103,31 @@ impl Relay {
             };
             return self.get(slot, request, info, origin, now);
         }
-        let name = http::channel_name(rest)?;
         match request.method {
-            "POST" | "PUT" => self.begin_upload(slot, request, &name, origin, now),
+            "POST" | "PUT" => {
+                let name = http::channel_name(rest)?;
+                self.begin_upload(slot, request, &name, origin, now)
+            }
             "OPTIONS" => self.preflight(slot, request, CHANNEL_METHODS, origin, now),
-            _ => self.upgrade(slot, request, Some(&name), now),
+            _ => self.listen(slot, request, rest, origin, now),
+        }
+    }
+
+    /// Somebody wants to hear a channel, or several.
+    fn listen(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        segment: &str,
+        origin: Option<&str>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let names = http::channel_names(segment)?;
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let asked = http::subscribe(request)?;
+        match asked.transport {
+            Transport::WebSocket => self.upgrade(slot, request, Some((&names, &asked)), now),
+            _ => self.subscribe(slot, request, &names, &asked, origin, now),
         }
     }
 
@@ -153,8 +173,10 @@ impl Relay {
         }
         let declared = request.header("content-type").unwrap_or_default();
         let content_type = check_content_type(declared)?;
+        let event = request.header_once("x-eventsource-event")?;
+        let event = check_event(event.unwrap_or_default())?;
         let mut upload = self.spares.upload();
-        upload.start(request.body, name, content_type, request.reply());
+        upload.start(request.body, name, content_type, event, request.reply());
         upload.binary = is_binary(declared);
         upload.origin = origin.map(Into::into);
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
@@ -200,7 +222,7 @@ impl Relay {
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
-        channel: Option<&str>,
+        channel: Option<(&[&str], &Subscribe<'_>)>,
         now: u64,
     ) -> Result<(), Reason> {
         if !matches!(request.method, "GET" | "HEAD") {
@@ -215,11 +237,19 @@ impl Relay {
         };
         let mut accepted =
             ws::handshake::check(request.method, request.minor, request.headers, terms)?;
-        let echo = channel.is_none() || http::query_flag(request.query, "echo")?;
+        let echo = channel.is_none_or(|(_, asked)| asked.echo);
         if self.drain.is_some() {
             return Err(Reason::Drain);
         }
-        let channel = channel.map(|name| self.hub.open(name, now)).transpose()?;
+        let channel = match channel {
+            None => None,
+            Some((names, asked)) => {
+                let channel = self.hub.open_set(names, now)?;
+                let start = self.start(channel, asked.start);
+                let reach = self.hub.reach(channel, start, now);
+                Some((channel, reach, asked.accept_gap))
+            }
+        };
         let meta = accepted.meta && channel.is_some();
         if meta {
             accepted.subprotocol = Some(ws::handshake::META);
@@ -234,18 +264,53 @@ impl Relay {
             Some(bits) => Form::Deflated(bits),
             None => Form::Plain,
         };
-        peer.set_place(channel.map(|channel| self.hub.join(channel, form, peer.token(slot))));
-        if let Some(place) = peer.place() {
-            // Nothing of the log goes out before the answer.
-            self.hub.hold(place, peer.is(BLOCKED), now);
-        }
         peer.hear(now);
         if echo {
             peer.flags |= ECHO;
         }
+        if let Some((channel, reach, accept_gap)) = channel {
+            self.join_ws(slot, channel, form, reach, accept_gap, now);
+        }
         self.queue(slot);
         self.arm(slot);
         Ok(())
+    }
+
+    /// A WebSocket joins its channel, or is told that it cannot have what it asks for.
+    fn join_ws(
+        &mut self,
+        slot: u32,
+        channel: u32,
+        form: Form,
+        reach: Reach,
+        accept_gap: bool,
+        now: u64,
+    ) {
+        let peer = &mut self.peers[slot as usize];
+        if let Some(missed) = reach.missed {
+            self.counters.gaps += 1;
+            if !form.tells_gaps() && !accept_gap {
+                let from = self.hub.reaches_back_to(channel);
+                self.hub.close_unheard(channel, now);
+                return self.close_for_gap(slot, from, now);
+            }
+            let place = self
+                .hub
+                .join_from(channel, form, reach.from, peer.token(slot), now);
+            peer.set_place(Some(place));
+            if form.tells_gaps() {
+                self.hub.owe_gap(place, missed);
+            }
+        } else {
+            let place = self
+                .hub
+                .join_from(channel, form, reach.from, peer.token(slot), now);
+            peer.set_place(Some(place));
+        }
+        if let Some(place) = peer.place() {
+            // Nothing of the log goes out before the answer.
+            self.hub.hold(place, peer.is(BLOCKED), now);
+        }
     }
 }
 

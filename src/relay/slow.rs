@@ -21,7 +21,7 @@ impl Relay {
             return;
         }
         mark("lag_close");
-        self.close_ws(slot, reason, now);
+        self.end_subscriber(slot, reason, now);
     }
 
     /// Moves a subscriber to the newest message, if its channel and its form allow that. What the

@@ -55,6 +55,16 @@ impl Kind {
     }
 }
 
+/// The payload of a whole frame that a server wrote.
+pub fn payload_of(frame: &[u8]) -> &[u8] {
+    let header = match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
+    };
+    frame.get(header..).unwrap_or_default()
+}
+
 /// A client's frame header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

@@ -23,7 +23,9 @@ pub mod utf8;
 pub use decoder::{DecodeLimits, Decoder, Event, TAIL_MAX};
 pub use deflate::{DeflateCounts, DeflateSettings, Deflater};
 pub use extension::Deflate;
-pub use header::{HEADER_ROOM, Kind, append_close, append_frame, encode_header, header_len};
+pub use header::{
+    HEADER_ROOM, Kind, append_close, append_frame, encode_header, header_len, payload_of,
+};
 pub use inflate::Inflater;
 pub use mask::{rotate, unmask, unmask_into};
 pub use text::unmask_into_valid;

@@ -1,8 +1,7 @@
 //! What a log knows of its messages beside their bytes, where somebody needs it: since when they
 //! have been offered to everybody, and their numbers.
 //!
-//! Both are absent until they are asked for: a log that nobody is behind in, and whose form tells no
-//! numbers, has neither.
+//! Both are absent until they are asked for: a log that nobody is behind in has no times.
 
 use std::collections::VecDeque;
 
@@ -119,6 +118,28 @@ impl Log {
     pub fn number(&mut self, number: u64, pool: &mut Pool) {
         self.notes.get_or_insert_default().numbers.push_back(number);
         self.count_extras(pool);
+    }
+
+    /// Takes over the numbers of the messages that are put in front.
+    pub(super) fn prepend_numbers(&mut self, front: &mut Log) {
+        let notes = self.notes.get_or_insert_default();
+        let Some(mut other) = front.notes.take() else {
+            return;
+        };
+        notes.before = other.before;
+        other.numbers.append(&mut notes.numbers);
+        notes.numbers = other.numbers;
+    }
+
+    /// There is no message between the one of this number and the log's first.
+    pub fn begins_behind(&mut self, before: u64) {
+        self.notes.get_or_insert_default().before = before;
+    }
+
+    /// How many of the messages held have numbers up to this one.
+    pub(super) fn held_up_to(&self, number: u64) -> usize {
+        let notes = self.notes.as_ref();
+        notes.map_or(0, |notes| notes.numbers.partition_point(|&n| n <= number))
     }
 
     /// The number of the last message that ends at or before `at`.

@@ -10,7 +10,10 @@ const BATCHED: HubLimits = HubLimits {
 };
 
 fn hub_of(members: u32) -> (Hub, u32, Vec<Place>, Kernel) {
-    let mut hub = Hub::new(BATCHED, Policies::new(&Settings::default()));
+    let mut hub = Hub {
+        limits: BATCHED,
+        ..hub()
+    };
     let channel = hub.open("a", 0).unwrap();
     let mut kernel = Kernel::default();
     let join = |slot| {
@@ -26,6 +29,7 @@ fn publish(hub: &mut Hub, channel: u32, bytes: usize) {
     let message = Message {
         kind: Kind::Text,
         content_type: None,
+        event: None,
         body: Body::Plain(&vec![b'x'; bytes]),
     };
     hub.submit(channel, message, None, 0).unwrap();

@@ -14,6 +14,7 @@ fn a_form_costs_nothing_without_members_and_its_stream_goes_with_the_last() {
     let message = Message {
         kind: Kind::Text,
         content_type: None,
+        event: None,
         body: Body::Plain(b"x"),
     };
     hub.submit(channel, message, None, 0).unwrap();
@@ -53,6 +54,7 @@ fn bad_text_is_in_no_log_whichever_forms_there_are() {
         let message = |payload| Message {
             kind: Kind::Text,
             content_type: None,
+            event: None,
             body: Body::Masked {
                 payload,
                 key: [0; 4],
@@ -102,6 +104,7 @@ fn a_channel_is_paused_by_its_worst_stream_until_all_have_offered_enough() {
     let message = Message {
         kind: Kind::Binary,
         content_type: None,
+        event: None,
         body: Body::Plain(&payload),
     };
     hub.submit(channel, message, None, 0).unwrap();

@@ -35,6 +35,7 @@ impl Slowpokes {
         let message = Message {
             kind: Kind::Text,
             content_type: None,
+            event: None,
             body: Body::Plain(payload.as_bytes()),
         };
         let sender = sender.map(Sender);

@@ -20,6 +20,7 @@ fn publish(hub: &mut Hub, channel: u32) {
     let message = Message {
         kind: Kind::Text,
         content_type: None,
+        event: None,
         body: Body::Plain(b"x"),
     };
     hub.submit(channel, message, None, 0).unwrap();

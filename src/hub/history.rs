@@ -1,0 +1,321 @@
+//! What a channel keeps of its messages for those who come back: the plain log, held longer.
+//!
+//! Rules:
+//! - A message is kept once: its bytes are those of the channel's plain log, which is not cut behind
+//!   the oldest entry. Other forms are encoded from there when somebody resumes in them.
+//! - Bounded by count, age and bytes for each channel, and by bytes over all of them: then the
+//!   channel whose oldest message is the oldest of all loses it.
+//! - A channel knows the newest number that it no longer holds. Who resumes from before that has a
+//!   gap; a channel made anew begins with the highest number of any that was forgotten.
+
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::form::Content;
+use super::policy::Policy;
+use super::submit::About;
+use super::{Form, Hub, Id};
+use crate::buf::Log;
+use crate::mark::{mark, planted};
+use crate::timers::NEVER;
+use crate::ws::{self, Kind};
+
+/// What comes with a message beside its payload. Messages in a row share it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Labels {
+    pub content_type: Option<Box<str>>,
+    pub event: Option<Box<str>>,
+}
+
+impl Labels {
+    fn are(&self, content_type: Option<&str>, event: Option<&str>) -> bool {
+        self.content_type.as_deref() == content_type && self.event.as_deref() == event
+    }
+}
+
+/// One message kept.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub number: u64,
+    /// Where its frame begins in the plain log.
+    pub begin: u64,
+    /// When it came.
+    ms: u64,
+    labels: Option<Arc<Labels>>,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32);
+
+/// An entry counts for so many bytes beside its frame.
+const ENTRY_BYTES: u64 = 48;
+
+/// See the top of the file.
+#[derive(Debug)]
+pub(super) struct History {
+    pub entries: VecDeque<Entry>,
+    /// What they count for.
+    bytes: u64,
+    /// Where the last entry's frame ends.
+    end: u64,
+    /// The newest number that was published here and is no longer held, or may have been.
+    pub lost: u64,
+    /// The newest number that was published here, or may have been.
+    pub newest: u64,
+    /// Time of its live timer entry.
+    pub armed_ms: u64,
+}
+
+impl History {
+    /// Of a channel that may have had messages up to this number before.
+    pub fn new(before: u64) -> History {
+        History {
+            entries: VecDeque::new(),
+            bytes: 0,
+            end: 0,
+            lost: before,
+            newest: before,
+            armed_ms: NEVER,
+        }
+    }
+
+    /// Where the log has to be held from; `None`: it need not.
+    pub fn start(&self) -> Option<u64> {
+        self.entries.front().map(|e| e.begin)
+    }
+
+    /// How many of its entries have numbers up to this one.
+    pub fn up_to(&self, number: u64) -> usize {
+        self.entries.partition_point(|e| e.number <= number)
+    }
+
+    /// How long the frame of an entry is.
+    pub fn frame_len(&self, index: usize) -> usize {
+        let begin = |index: usize| self.entries.get(index).map_or(self.end, |e| e.begin);
+        (begin(index + 1) - begin(index)) as usize
+    }
+
+    fn next_begin(&self) -> u64 {
+        self.entries.get(1).map_or(self.end, |e| e.begin)
+    }
+
+    /// Drops the oldest entry; tells what it counted for.
+    fn drop_oldest(&mut self) -> u64 {
+        let next = self.next_begin();
+        let Some(entry) = self.entries.pop_front() else {
+            return 0;
+        };
+        self.lost = entry.number;
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+        let counted = next - entry.begin + ENTRY_BYTES;
+        self.bytes -= counted;
+        counted
+    }
+
+    fn is_over(&self, policy: &Policy) -> bool {
+        self.entries.len() > policy.history_messages || self.bytes > policy.history_bytes
+    }
+
+    /// The message of an entry, out of the plain log.
+    pub fn content<'a>(
+        &'a self,
+        entry: &'a Entry,
+        epoch: u64,
+        log: &'a Log,
+    ) -> Option<Content<'a>> {
+        let end = log.message_end(entry.begin)?;
+        let frame = &log.run_from(entry.begin)?[..(end - entry.begin) as usize];
+        let labels = entry.labels.as_deref();
+        Some(Content {
+            id: Id {
+                epoch,
+                number: entry.number,
+            },
+            kind: match frame[0] & 0xf {
+                2 => Kind::Binary,
+                _ => Kind::Text,
+            },
+            content_type: labels.and_then(|l| l.content_type.as_deref()),
+            event: labels.and_then(|l| l.event.as_deref()),
+            payload: ws::payload_of(frame),
+        })
+    }
+}
+
+impl Hub {
+    /// Keeps the message that was appended to the channel's plain log last, from `begin` on.
+    pub(super) fn remember(&mut self, channel: u32, stream: u32, begin: u64, about: About<'_>) {
+        let About {
+            content_type,
+            event,
+            now,
+            ..
+        } = about;
+        let number = about.id.number;
+        let c = &mut self.channels[channel as usize];
+        let labels = (content_type.is_some() || event.is_some()).then(|| {
+            let last = c.history.entries.back().and_then(|e| e.labels.as_ref());
+            match last.filter(|last| last.are(content_type, event)) {
+                Some(last) => Arc::clone(last),
+                None => Arc::new(Labels {
+                    content_type: content_type.map(Into::into),
+                    event: event.map(Into::into),
+                }),
+            }
+        });
+        let end = self.streams[stream as usize].log.end();
+        let history = &mut c.history;
+        let counted = end - begin + ENTRY_BYTES;
+        let first = history.entries.is_empty();
+        history.entries.push_back(Entry {
+            number,
+            begin,
+            ms: now,
+            labels,
+        });
+        history.end = end;
+        history.bytes += counted;
+        self.history_bytes += counted;
+        if first {
+            self.oldest.push(Reverse((number, channel, c.generation)));
+            let due = now.saturating_add(c.policy.history_age_ms);
+            self.ages.arm(&mut history.armed_ms, due, channel);
+        }
+        let policy = c.policy;
+        while c.history.is_over(&policy) {
+            self.history_bytes -= c.history.drop_oldest();
+        }
+        self.keep_history_budget();
+    }
+
+    /// Over all channels: the oldest messages go first.
+    fn keep_history_budget(&mut self) {
+        while self.history_bytes > self.limits.history_memory_max {
+            if !self.drop_oldest_message() {
+                break;
+            }
+        }
+    }
+
+    /// Drops the oldest message that any channel keeps; false: there is none.
+    pub(super) fn drop_oldest_message(&mut self) -> bool {
+        while let Some(Reverse((number, channel, generation))) = self.oldest.pop() {
+            let Some(c) = self.channels.get_mut(channel as usize) else {
+                continue;
+            };
+            let first = c.history.entries.front().map(|e| e.number);
+            let Some(first) = first.filter(|_| c.generation == generation) else {
+                continue;
+            };
+            if first == number {
+                mark("history_budget");
+                self.history_bytes -= c.history.drop_oldest();
+                self.history_dropped += 1;
+            }
+            let next = c.history.entries.front().map(|e| e.number);
+            if let Some(next) = next {
+                self.oldest.push(Reverse((next, channel, generation)));
+            }
+            if first == number {
+                self.history_shrank(channel);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives up about so many bytes of history, the oldest messages first; tells how many it was.
+    pub fn give_up_history(&mut self, bytes: u64) -> u64 {
+        let before = self.history_bytes;
+        while before - self.history_bytes < bytes && self.drop_oldest_message() {}
+        before - self.history_bytes
+    }
+
+    /// What is older than the channel's history may be goes.
+    pub(super) fn age_out(&mut self, channel: u32, now: u64) {
+        let c = &mut self.channels[channel as usize];
+        let age = c.policy.history_age_ms;
+        let mut aged = false;
+        while c
+            .history
+            .entries
+            .front()
+            .is_some_and(|e| e.ms.saturating_add(age) <= now)
+            && !planted("history_never_ages")
+        {
+            mark("history_aged");
+            self.history_bytes -= c.history.drop_oldest();
+            aged = true;
+        }
+        if aged {
+            self.history_shrank(channel);
+        }
+    }
+
+    /// The log of a channel may be cut further: in the next pass over it.
+    fn history_shrank(&mut self, channel: u32) {
+        let plain = self.stream_of(channel, Form::Plain);
+        let start = self.channels[channel as usize].history.start();
+        if let Some(plain) = plain
+            && self.streams[plain as usize]
+                .log
+                .is_cuttable(start.unwrap_or(u64::MAX))
+        {
+            self.mark_dirty(plain);
+        }
+    }
+
+    /// Lets messages go whose time has come.
+    pub(super) fn expire_history(&mut self, now: u64) {
+        while let Some((time, channel)) = self.ages.pop(now) {
+            let Some(c) = self.channels.get_mut(channel as usize) else {
+                continue;
+            };
+            if c.history.armed_ms != time {
+                continue;
+            }
+            c.history.armed_ms = NEVER;
+            self.age_out(channel, now);
+            let c = &mut self.channels[channel as usize];
+            if let Some(first) = c.history.entries.front() {
+                let due = first.ms.saturating_add(c.policy.history_age_ms);
+                let due = due.max(now.saturating_add(crate::limits::AGE_LOOK_MS));
+                self.ages.arm(&mut c.history.armed_ms, due, channel);
+            }
+        }
+    }
+
+    /// When something that is kept is next to be let go.
+    pub fn next_age(&self) -> Option<u64> {
+        self.ages.next().into_iter().chain(self.next_kept()).min()
+    }
+
+    /// What all that is kept counts for, and how many messages went to keep within the bound over
+    /// all channels.
+    pub fn history_counts(&self) -> (u64, u64) {
+        (self.history_bytes, self.history_dropped)
+    }
+
+    /// A channel goes, and what it kept.
+    pub(super) fn forget_history(&mut self, channel: u32) {
+        let c = &mut self.channels[channel as usize];
+        self.forgotten = self.forgotten.max(c.history.newest);
+        while !c.history.entries.is_empty() {
+            self.history_bytes -= c.history.drop_oldest();
+        }
+    }
+
+    /// From where on the log of a stream is kept, whatever its members have: the plain one for the
+    /// history, any other for a while after somebody has resumed in it.
+    pub(super) fn keep_from(&self, stream: u32, now: u64) -> u64 {
+        let s = &self.streams[stream as usize];
+        let history = &self.channels[s.channel as usize].history;
+        match s.form {
+            Form::Plain if history.start().is_some() => history.start().unwrap_or(u64::MAX),
+            _ if now < s.kept_until_ms => s.log.position_after(history.lost),
+            _ => u64::MAX,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Several channels heard as one: a set is a channel of its own, whose streams get what is published
+//! to any of its parts, in the order of publication.
+//!
+//! So its members have one cursor, and all who ask for the same set share its bytes. A set lives as
+//! long as somebody hears it; a part lives as long as its sets.
+
+use super::channel::Channel;
+use super::{Form, Hub};
+use crate::close::Reason;
+use crate::mark::mark;
+
+impl Hub {
+    /// The channels that a channel stands for: itself, or the parts of a set.
+    pub(super) fn parts_of(&self, channel: u32) -> Vec<u32> {
+        match &*self.channels[channel as usize].parts {
+            [] => vec![channel],
+            parts => parts.to_vec(),
+        }
+    }
+
+    /// The channel that hears all of these, which are distinct; made if need be.
+    pub fn open_set(&mut self, names: &[&str], now: u64) -> Result<u32, Reason> {
+        if let [name] = names {
+            return self.open(name, now);
+        }
+        let mut parts = Vec::with_capacity(names.len());
+        for name in names {
+            let part = self.open(name, now)?;
+            parts.push(part);
+        }
+        parts.sort_unstable();
+        if parts
+            .iter()
+            .any(|&part| !self.channels.contains(part as usize))
+        {
+            // Room for the last was made by forgetting the first.
+            return Err(Reason::FullChannels);
+        }
+        if let Some(&set) = self.set_ids.get(&parts[..]) {
+            return Ok(set);
+        }
+        if self.channels.len() >= self.limits.channels_max && !self.forget_longest_idle_but(&parts)
+        {
+            return Err(Reason::FullChannels);
+        }
+        mark("set_made");
+        self.generation = self.generation.wrapping_add(1);
+        let mut c = Channel::new(
+            names.join(",").into(),
+            self.generation,
+            self.policies.of_all(),
+            self.forgotten,
+        );
+        c.parts = parts.into();
+        let parts = c.parts.clone();
+        let set = self.channels.insert(c) as u32;
+        for &part in &parts {
+            self.channels[part as usize].sets.push(set);
+        }
+        self.set_ids.insert(parts, set);
+        Ok(set)
+    }
+
+    /// A set that nobody hears any more goes.
+    pub(super) fn drop_set_if_unused(&mut self, channel: u32, now: u64) {
+        let c = &self.channels[channel as usize];
+        if !c.is_set() || !c.streams.is_empty() || !c.waiting.is_empty() {
+            return;
+        }
+        let c = self.channels.remove(channel as usize);
+        self.set_ids.remove(&c.parts);
+        for &part in &c.parts {
+            self.channels[part as usize]
+                .sets
+                .retain(|&set| set != channel);
+            self.note_idle(part, now);
+        }
+    }
+
+    /// Whether a channel stands for several: nobody publishes to it.
+    pub fn is_set(&self, channel: u32) -> bool {
+        self.channels[channel as usize].is_set()
+    }
+
+    /// How many hear a channel, alone or in a set.
+    pub fn listeners(&self, channel: u32) -> usize {
+        let c = &self.channels[channel as usize];
+        let in_sets = |&set: &u32| self.channels[set as usize].members(&self.streams);
+        c.members(&self.streams) + c.sets.iter().map(in_sets).sum::<usize>()
+    }
+
+    /// The stream of a channel in this form, if there is one.
+    pub(super) fn stream_of(&self, channel: u32, form: Form) -> Option<u32> {
+        let streams = &self.channels[channel as usize].streams;
+        let mut streams = streams.iter().copied();
+        streams.find(|&id| self.streams[id as usize].form == form)
+    }
+}
