@@ -126,6 +126,16 @@ reasons! {
     BadContentType, "bad_content_type", 0, 400, "content type too long, not visible ASCII, or reserved";
     /// An event name that no transport could pass on.
     BadEvent, "bad_event", 0, 400, "event name too long, not UTF-8, or with control characters";
+    /// A form without a boundary, or with an odd one (RFC 2046 5.1.1).
+    BadBoundary, "bad_boundary", 0, 400, "multipart/form-data needs one boundary, of 1 to 70 characters";
+    /// A form that its boundary does not divide (RFC 2046 5.1.1).
+    BadForm, "bad_form", 0, 400, "malformed form: it begins with its boundary, each on a line of its own, and two dashes follow the last";
+    /// A part of a form with a head that is none, or without a name (RFC 7578 4.2).
+    BadPart, "bad_part", 0, 400, "malformed part in a form: its head is at most 8 KiB and says Content-Disposition: form-data, with a name, once, and no transfer encoding";
+    /// A form of more parts than may be.
+    TooManyParts, "too_many_parts", 0, 400, "too many parts in one form, 100 at most";
+    /// A body of more lines than may be published at once.
+    TooManyLines, "too_many_lines", 0, 400, "too many messages in one body, 1000 lines at most";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
     /// More channels in one request than may be.

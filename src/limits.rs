@@ -33,6 +33,12 @@ pub const TRAILER_LINES_MAX: u32 = 100;
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 /// Channels in one request, those named twice included; more: 400.
 pub const CHANNELS_PER_REQUEST_MAX: usize = 255;
+/// Parts of one form; more: 400.
+pub const FORM_PARTS_MAX: usize = 100;
+/// Bytes of the head of a form's part, with its empty line; more: 400.
+pub const PART_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Messages in one body of lines; more: 400.
+pub const LINES_MAX: usize = 1000;
 /// Bytes of a publisher's media type, which is passed on; more: 400.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
 /// Bytes of an event name that is passed on; a message with a longer one goes out without it.

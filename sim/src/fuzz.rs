@@ -1,7 +1,7 @@
 //! Bodies for fuzzing, as plain functions: a search engine calls them, and so does a test over a
 //! committed corpus.
 
-pub use longwave::http::fuzz::{fuzz_body, fuzz_request};
+pub use longwave::http::fuzz::{fuzz_body, fuzz_form, fuzz_request};
 pub use longwave::ws::fuzz::{fuzz_decoder, fuzz_deflate, fuzz_handshake};
 
 use crate::world::run_led_by;

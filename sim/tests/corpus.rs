@@ -49,6 +49,11 @@ fn bodies() {
 }
 
 #[test]
+fn forms() {
+    each("http_form", fuzz::fuzz_form);
+}
+
+#[test]
 fn worlds() {
     each("server_ops", fuzz::server_ops);
 }

@@ -1,11 +1,15 @@
 //! Bodies of fuzz targets: plain functions over bytes, run over a corpus by the tests and over
 //! anything by a fuzzer. They panic when the code is wrong, never for what the bytes are.
 
+use memchr::memchr;
+
 use super::{Body, BodyKind, EMPTY_HEADER, LEADING_LINES_MAX, head_end, parse};
-use super::{Transport, channel_names, subscribe};
+use super::{Part, Parts, Transport, channel_names, form_boundary, lines, subscribe};
 use super::{is_text_byte, is_token_byte, query_flag, query_value};
 use crate::close::Reason;
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, CHANNELS_PER_REQUEST_MAX, HEADERS_MAX};
+use crate::limits::{
+    CHANNEL_NAME_BYTES_MAX, CHANNELS_PER_REQUEST_MAX, FORM_PARTS_MAX, HEADERS_MAX,
+};
 
 /// Inputs are cut at every byte up to this length, and at so many places spread evenly beyond.
 const CUTS_MAX: usize = 512;
@@ -74,6 +78,64 @@ pub fn fuzz_body(data: &[u8]) {
         let (a, b) = input.split_at(cut);
         assert_eq!(collect(kind, [a, b]), whole, "cut at {cut}");
     }
+}
+
+/// A body of several messages; its first line is the media type. What is taken apart is divided as
+/// the naive reading has it.
+pub fn fuzz_form(data: &[u8]) {
+    let (content_type, body) = match memchr(b'\n', data) {
+        Some(end) => (&data[..end], &data[end + 1..]),
+        None => (data, &[][..]),
+    };
+    if let Ok(lines) = lines(body) {
+        let naive = body
+            .split(|&b| b == b'\n')
+            .filter(|l| !matches!(l, [] | [b'\r']));
+        assert_eq!(lines.count(), naive.count());
+    }
+    let Ok(Some(boundary)) = form_boundary(content_type) else {
+        return;
+    };
+    let Ok(parts) = Parts::new(&boundary, body) else {
+        return;
+    };
+    let mut parts: Vec<_> = parts.take(FORM_PARTS_MAX + 2).collect();
+    assert!(parts.len() <= FORM_PARTS_MAX + 1);
+    let whole = parts.pop_if(|last| last.is_err()).is_none();
+    let parts: Vec<Part<'_>> = parts
+        .into_iter()
+        .map(|p| p.expect("the last fails"))
+        .collect();
+    let body = body.strip_prefix(b"\r\n").unwrap_or(body);
+    let pieces = naive_pieces(
+        &[b"\r\n", body].concat(),
+        format!("\r\n--{boundary}").as_bytes(),
+    );
+    assert!(!whole || pieces.len() == parts.len() + 2);
+    for (part, piece) in parts.iter().zip(&pieces[1..]) {
+        assert!(piece.ends_with(&[b"\r\n\r\n", part.body].concat()));
+        let kept = part
+            .name
+            .bytes()
+            .chain(part.filename.iter().flat_map(|f| f.bytes()));
+        let typed = part.content_type.unwrap_or_default().bytes();
+        assert!(kept.chain(typed).all(is_text_byte));
+    }
+}
+
+/// What lies between delimiters, looked for at every byte.
+fn naive_pieces(mut data: &[u8], delimiter: &[u8]) -> Vec<Vec<u8>> {
+    let mut pieces = vec![Vec::new()];
+    while let Some((&first, rest)) = data.split_first() {
+        if let Some(behind) = data.strip_prefix(delimiter) {
+            pieces.push(Vec::new());
+            data = behind;
+        } else {
+            pieces.last_mut().expect("one at least").push(first);
+            data = rest;
+        }
+    }
+    pieces
 }
 
 /// Data, bytes consumed (0 when refused) and how it ended: `None` when more is needed.

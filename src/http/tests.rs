@@ -2,8 +2,11 @@
 
 mod answers;
 mod bodies;
+mod forms;
 mod heads;
+mod lines;
 mod paths;
+mod published;
 mod smuggling;
 mod subscribe;
 
