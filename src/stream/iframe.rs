@@ -29,7 +29,9 @@ const AFTER_NAME: &str = ";function m(d,i,e){var s=document.currentScript;if(s)s
     </script></head><body>";
 
 /// Parts of a name by which a text would become a program, a page or a request of the page around.
+/// Not all there are: a page that is framed by strangers has to guard its own functions.
 const REFUSED: &[&str] = &[
+    "$",
     "Function",
     "__proto__",
     "constructor",
@@ -39,6 +41,7 @@ const REFUSED: &[&str] = &[
     "fetch",
     "history",
     "import",
+    "jQuery",
     "location",
     "navigate",
     "navigation",

@@ -40,6 +40,7 @@ fn the_form_is_found_and_its_data_left_as_it_is() {
             "a",
             r#""\ud800""#,
         ),
+        (r#"{"\u0064ata":1,"\u006eame":"a"}"#, "a", "1"),
         (r#"{"name":"ü","data":"ü"}"#, "ü", r#""ü""#),
     ];
     for (payload, name, data) in cases {

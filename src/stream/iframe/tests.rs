@@ -41,7 +41,7 @@ fn only_names_below_parent_pass() {
     let longest = format!("parent.{}", "x".repeat(121));
     for good in [
         "parent.onmessage",
-        "parent.$",
+        "parent.$a",
         "parent._a1",
         "parent.a.b.C$9",
         "parent.parent.x",
@@ -88,6 +88,8 @@ fn only_names_below_parent_pass() {
 #[test]
 fn names_that_would_run_a_payload_do_not_pass() {
     for bad in [
+        "$",
+        "jQuery",
         "eval",
         "setTimeout",
         "window.eval",
