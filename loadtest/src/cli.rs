@@ -126,7 +126,7 @@ impl Scenario {
 /// What all scenarios share.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// The server, as ws://HOST:PORT/PATH or wss://…
+    /// The server, as ws://HOST:PORT/PATH or wss://…; for event streams and polls http:// or https://
     #[arg(long)]
     pub url: String,
     #[command(flatten)]
@@ -169,7 +169,7 @@ impl Common {
     /// # Errors
     /// A sentence, for a bad URL, or when there is no free port.
     fn choose_port(&mut self) -> Result<Option<u16>, String> {
-        let address = Url::parse(&self.url)?.address;
+        let address = self.dialect.parse(&self.url)?.address;
         if self.target.spawn.is_none() || address.port() != 0 {
             return Ok(None);
         }

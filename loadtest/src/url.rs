@@ -46,7 +46,20 @@ impl Url {
         }
     }
 
-    /// The same; `http://` and `https://` are fine too.
+    /// Takes `http://host[:port][/path][?query]` or `https://…` apart and looks the host up.
+    ///
+    /// # Errors
+    /// As [`Url::parse`].
+    pub fn parse_http(text: &str) -> Result<Url, String> {
+        match SCHEMES.iter().any(|s| s.2 && text.starts_with(s.0)) {
+            true => Url::parse_any(text),
+            false => Err(format!(
+                "{text}: expected http://HOST:PORT/PATH or https://HOST:PORT/PATH"
+            )),
+        }
+    }
+
+    /// Any of them.
     ///
     /// # Errors
     /// As [`Url::parse`].
@@ -148,6 +161,9 @@ mod tests {
         );
         assert_eq!(Url::parse("ws://[::1]/x").unwrap().address.port(), 80);
         assert!(Url::parse_any("http://127.0.0.1:1/pub").unwrap().http);
+        assert!(Url::parse_http("https://127.0.0.1:1/pub").unwrap().secure);
+        let other = Url::parse_http("ws://127.0.0.1:1/pub").unwrap_err();
+        assert!(other.contains("expected http://"), "{other}");
         for bad in [
             "http://127.0.0.1/",
             "http://no-such-host.invalid/",

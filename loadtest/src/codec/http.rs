@@ -5,11 +5,30 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Header lines looked at.
 const HEADERS_MAX: usize = 64;
 
+/// The head of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// Its status.
+    pub code: u16,
+    /// The words behind that.
+    pub reason: &'a str,
+    headers: &'a [httparse::Header<'a>],
+}
+
+impl<'a> Head<'a> {
+    /// The first field of this name, in small letters, without white space around it.
+    pub fn field(&self, name: &'static str) -> Option<&'a [u8]> {
+        let mut all = self.headers.iter();
+        let found = all.find(|h| h.name.eq_ignore_ascii_case(name))?;
+        Some(found.value.trim_ascii())
+    }
+}
+
 /// One thing the server said.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part<'a> {
-    /// The head of an answer: its status and the words behind that.
-    Head(u16, &'a str),
+    /// The head of an answer.
+    Head(Head<'a>),
     /// A piece of its body.
     Body(&'a [u8]),
     /// It is whole; whether the server closes the connection now.
@@ -112,22 +131,46 @@ impl Answers {
     ) -> Result<&'b [u8], String> {
         let mut kept = std::mem::take(&mut self.kept);
         let before = kept.len();
+        // A head that is whole is read where it lies.
+        if before == 0 {
+            if let Some(head) = self.whole_head(bytes, each)? {
+                return Ok(&bytes[head..]);
+            }
+            self.kept = bytes.to_vec();
+            return Ok(&[]);
+        }
         kept.extend_from_slice(bytes);
+        match self.whole_head(&kept, each)? {
+            Some(head) => Ok(&bytes[head - before..]),
+            None => {
+                self.kept = kept;
+                Ok(&[])
+            }
+        }
+    }
+
+    /// The bytes of the head at the start of `bytes`, which it tells of; `None` while it is not whole.
+    fn whole_head(
+        &mut self,
+        bytes: &[u8],
+        each: &mut impl FnMut(Part<'_>) -> Result<(), String>,
+    ) -> Result<Option<usize>, String> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut answer = httparse::Response::new(&mut headers);
-        let parsed = answer.parse(&kept);
+        let parsed = answer.parse(bytes);
         let head = match parsed.map_err(|e| format!("the answer is not HTTP: {e}"))? {
             httparse::Status::Complete(head) => head,
-            httparse::Status::Partial if kept.len() > HEAD_BYTES_MAX => {
+            httparse::Status::Partial if bytes.len() > HEAD_BYTES_MAX => {
                 return Err(format!("the answer's head is over {HEAD_BYTES_MAX} bytes"));
             }
-            httparse::Status::Partial => {
-                self.kept = kept;
-                return Ok(&[]);
-            }
+            httparse::Status::Partial => return Ok(None),
         };
         let code = answer.code.unwrap_or(0);
-        each(Part::Head(code, answer.reason.unwrap_or("")))?;
+        each(Part::Head(Head {
+            code,
+            reason: answer.reason.unwrap_or(""),
+            headers: answer.headers,
+        }))?;
         self.closes = has(answer.headers, "connection", "close");
         self.next = framing(code, answer.headers)?;
         if code >= 200 && self.next == Next::Bytes(0) {
@@ -136,7 +179,7 @@ impl Answers {
         if code < 200 {
             self.next = Next::Head;
         }
-        Ok(&bytes[head - before..])
+        Ok(Some(head))
     }
 
     /// Completes a line of the chunked form and returns what is behind it.
@@ -152,8 +195,15 @@ impl Answers {
                 false => Ok(&[]),
             };
         };
-        let mut line = std::mem::take(&mut self.kept);
-        line.extend_from_slice(&bytes[..newline]);
+        let mut kept = std::mem::take(&mut self.kept);
+        // A line that is whole is read where it lies.
+        let line = match kept.is_empty() {
+            true => &bytes[..newline],
+            false => {
+                kept.extend_from_slice(&bytes[..newline]);
+                &kept
+            }
+        };
         let line = line.trim_ascii();
         match self.next {
             Next::ChunkEnd if line.is_empty() => self.next = Next::ChunkSize,
@@ -224,7 +274,7 @@ mod tests {
         for piece in pieces {
             answers.feed(piece, &mut |part| {
                 said += &match part {
-                    Part::Head(code, reason) => format!("<{code} {reason}>"),
+                    Part::Head(head) => format!("<{} {}>", head.code, head.reason),
                     Part::Body(bytes) => String::from_utf8_lossy(bytes).into_owned(),
                     Part::End { closes } => format!("</{closes}>"),
                 };
@@ -249,6 +299,30 @@ mod tests {
         }
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(parts(&bytes).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn fields_are_found_by_name_wherever_the_head_is_cut() {
+        let head =
+            b"HTTP/1.1 200 OK\r\nETag: 5\r\nLAST-MODIFIED:  Sun, 06 Nov 1994 08:49:37 GMT \r\n\r\n";
+        for at in 0..=head.len() {
+            let (mut answers, mut seen) = (Answers::default(), 0);
+            for piece in [&head[..at], &head[at..]] {
+                let mut each = |part: Part<'_>| {
+                    let Part::Head(head) = part else {
+                        return Err("no head".to_owned());
+                    };
+                    let time = head.field("last-modified");
+                    assert_eq!(time, Some(&b"Sun, 06 Nov 1994 08:49:37 GMT"[..]));
+                    assert_eq!(head.field("etag"), Some(&b"5"[..]));
+                    assert_eq!(head.field("date"), None);
+                    seen += 1;
+                    Ok(())
+                };
+                answers.feed(piece, &mut each).unwrap();
+            }
+            assert_eq!(seen, 1, "cut at {at}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 pub mod http;
 mod inflate;
+pub mod sse;
 
 use std::fmt;
 

@@ -7,16 +7,19 @@
 //! | `websocket` | frames, and the speeches over them: raw, a subscribe frame, Socket.IO |
 //! | `socketio` | packets of Engine.IO and Socket.IO |
 //! | `post` | publishing by HTTP |
+//! | `sse`, `poll` | listening by HTTP: an event stream, long-polls |
 //! | `handshake` | the upgrade to a WebSocket |
 //! | `tls` | whom TLS trusts |
 //!
-//! A session has no socket and no clock: bytes in, bytes out. A further kind of connection (an event
-//! stream, a poll) is a further session.
+//! A session has no socket and no clock: bytes in, bytes out. A further kind of connection is a
+//! further session.
 
 pub mod handshake;
 mod options;
+mod poll;
 mod post;
 mod socketio;
+mod sse;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -30,7 +33,9 @@ use crate::reactor::Ended;
 use crate::url::Url;
 
 pub use options::{Dialect, DialectOptions, Endpoints, Talk};
+use poll::Poll;
 use post::Post;
+use sse::Sse;
 pub use tls::{Tls, TlsOptions};
 use websocket::WebSocket;
 
@@ -62,6 +67,19 @@ pub enum Speech {
     },
 }
 
+/// What kind of connection it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// A WebSocket, to listen and to publish.
+    WebSocket,
+    /// Publishes only: each payload is the body of a POST.
+    Post,
+    /// Listens only: an event stream.
+    Sse,
+    /// Listens only: a long-poll for each payload.
+    Poll,
+}
+
 /// Where connections go and what they say there.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -69,7 +87,9 @@ pub struct Endpoint {
     pub url: Url,
     /// TLS, if the URL asks for it.
     pub tls: Option<Tls>,
-    /// What is said there; not by HTTP, where each payload is the body of a POST.
+    /// How.
+    pub via: Via,
+    /// What is said over a WebSocket.
     pub speech: Speech,
     /// What payloads look like.
     pub form: Form,
@@ -88,9 +108,53 @@ pub struct Wire<'a> {
     pub random: &'a mut Random,
 }
 
-/// Takes each payload: whether it came as the wrong kind of message, and its bytes.
-pub trait Hear: FnMut(bool, &[u8]) {}
-impl<F: FnMut(bool, &[u8])> Hear for F {}
+/// One thing that a session heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// A payload.
+    Payload {
+        /// It came as the wrong kind of message: as text for bytes, under a name of its own.
+        odd: bool,
+        #[allow(missing_docs)]
+        bytes: &'a [u8],
+    },
+    /// The server says that messages are missing here; how many, if it says that too.
+    Gap(Option<u64>),
+}
+
+/// Takes what was heard, in order.
+pub trait Hear: FnMut(Heard<'_>) {}
+impl<F: FnMut(Heard<'_>)> Hear for F {}
+
+/// How many messages an announcement says are missing: the number behind `missed`, as in
+/// `{"after":"1:5","next":"1:9","missed":3}`.
+fn missed(announcement: &[u8]) -> Option<u64> {
+    let word = memchr::memmem::find(announcement, b"missed")?;
+    let rest = std::str::from_utf8(&announcement[word + b"missed".len()..]).ok()?;
+    let rest = rest.trim_start_matches(['"', ' ', ':', '=']);
+    let end = rest.find(|c: char| !c.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().ok()
+}
+
+/// How far a subscriber has got, as the header lines that ask for what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position(Vec<u8>);
+
+impl Position {
+    fn new(fields: &[(&str, &[u8])]) -> Position {
+        let mut lines = Vec::with_capacity(96);
+        for (name, value) in fields {
+            for piece in [name.as_bytes(), b": ", value, b"\r\n"] {
+                lines.extend_from_slice(piece);
+            }
+        }
+        Position(lines)
+    }
+
+    fn lines(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// One connection's talk with its server.
 #[derive(Debug)]
@@ -99,14 +163,20 @@ pub enum Session {
     WebSocket(WebSocket),
     /// Publishing by HTTP.
     Post(Post),
+    /// Listening to an event stream.
+    Sse(Sse),
+    /// Listening by long-poll.
+    Poll(Poll),
 }
 
 impl Session {
-    /// One that has not begun.
-    pub fn new(endpoint: &Rc<Endpoint>) -> Session {
-        match endpoint.url.http {
-            true => Session::Post(Post::new(endpoint.clone())),
-            false => Session::WebSocket(WebSocket::new(endpoint.clone())),
+    /// One that has not begun. One that can, goes on after this position.
+    pub fn new(endpoint: &Rc<Endpoint>, after: Option<Position>) -> Session {
+        match endpoint.via {
+            Via::WebSocket => Session::WebSocket(WebSocket::new(endpoint.clone())),
+            Via::Post => Session::Post(Post::new(endpoint.clone())),
+            Via::Sse => Session::Sse(Sse::new(endpoint.clone(), after)),
+            Via::Poll => Session::Poll(Poll::new(endpoint.clone(), after)),
         }
     }
 
@@ -115,6 +185,8 @@ impl Session {
         match self {
             Session::WebSocket(session) => session.begin(wire),
             Session::Post(_) => {}
+            Session::Sse(session) => session.begin(wire),
+            Session::Poll(session) => session.begin(wire),
         }
     }
 
@@ -123,6 +195,17 @@ impl Session {
         match self {
             Session::WebSocket(session) => session.is_open(),
             Session::Post(_) => true,
+            Session::Sse(session) => session.is_open(),
+            Session::Poll(session) => session.is_open(),
+        }
+    }
+
+    /// What asks for all that follows what came; `None` while nobody knows, and where there is no such thing.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Session::WebSocket(_) | Session::Post(_) => None,
+            Session::Sse(session) => session.position(),
+            Session::Poll(session) => session.position(),
         }
     }
 
@@ -139,6 +222,8 @@ impl Session {
         match self {
             Session::WebSocket(session) => session.take(bytes, wire, hear),
             Session::Post(session) => session.take(bytes),
+            Session::Sse(session) => session.take(bytes, hear),
+            Session::Poll(session) => session.take(bytes, wire, hear),
         }
     }
 
@@ -147,6 +232,8 @@ impl Session {
         match self {
             Session::WebSocket(session) => session.publish(payload, wire),
             Session::Post(session) => session.publish(payload, wire),
+            // Nobody publishes there: it has endpoints of its own.
+            Session::Sse(_) | Session::Poll(_) => {}
         }
     }
 
@@ -154,7 +241,7 @@ impl Session {
     pub fn goodbye(&mut self, wire: &mut Wire<'_>) -> bool {
         match self {
             Session::WebSocket(session) => session.close(1000, wire),
-            Session::Post(_) => false,
+            Session::Post(_) | Session::Sse(_) | Session::Poll(_) => false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
-use super::{Endpoint, PAYLOAD, Speech, Tls, TlsOptions};
+use super::{Endpoint, PAYLOAD, Speech, Tls, TlsOptions, Via};
 use crate::payload::Form;
 use crate::url::Url;
 
@@ -23,6 +23,18 @@ pub enum Dialect {
     Nchan,
     /// Socket.IO 5 over Engine.IO 4, WebSocket only
     Socketio,
+    /// Listen to an event stream (EventSource) at --url, which is http://; publish there by POST, or
+    /// at --publish-url
+    Sse,
+    /// The same by long-poll
+    Poll,
+}
+
+impl Dialect {
+    /// Whether it listens by HTTP.
+    pub fn is_http(self) -> bool {
+        matches!(self, Dialect::Sse | Dialect::Poll)
+    }
 }
 
 /// How the server wants to be spoken to.
@@ -32,7 +44,7 @@ pub struct DialectOptions {
     /// How payloads travel
     #[arg(long, value_enum, default_value_t)]
     pub dialect: Dialect,
-    /// What payloads look like [default: binary; text with --publish-template and Socket.IO]
+    /// What payloads look like [default: binary; text with --publish-template, Socket.IO, sse and poll]
     #[arg(long, value_enum)]
     pub payload: Option<Form>,
     /// Offer permessage-deflate; who declines is refused. What comes compressed is inflated and
@@ -70,6 +82,8 @@ pub struct Talk {
     pub form: Form,
     /// Whether publishers get what other publishers send.
     pub publishers_listen: bool,
+    /// Nothing tells when a subscriber is in: it has to be given a moment.
+    pub joins_silently: bool,
 }
 
 impl Default for Talk {
@@ -77,6 +91,7 @@ impl Default for Talk {
         Talk {
             form: Form::Binary,
             publishers_listen: true,
+            joins_silently: false,
         }
     }
 }
@@ -96,6 +111,7 @@ impl Endpoints {
         let endpoint = Endpoint {
             url,
             tls: None,
+            via: Via::WebSocket,
             speech: Speech::Raw,
             form: Form::Binary,
             deflate: false,
@@ -112,17 +128,30 @@ impl DialectOptions {
     /// What payloads look like.
     pub fn form(&self) -> Form {
         let wrapped = self.publish_template.is_some() || self.dialect == Dialect::Socketio;
-        self.payload.unwrap_or(match wrapped {
-            true => Form::Text,
-            false => Form::Binary,
-        })
+        self.payload
+            .unwrap_or(match wrapped || self.dialect.is_http() {
+                true => Form::Text,
+                false => Form::Binary,
+            })
     }
 
     /// What scenarios have to know.
     pub fn talk(&self) -> Talk {
         Talk {
             form: self.form(),
-            publishers_listen: self.publish_url.is_none(),
+            publishers_listen: self.publish_url.is_none() && !self.dialect.is_http(),
+            joins_silently: self.dialect == Dialect::Poll,
+        }
+    }
+
+    /// Where `--url` is.
+    ///
+    /// # Errors
+    /// A sentence, for a bad URL and for one that is not of this dialect.
+    pub fn parse(&self, url: &str) -> Result<Url, String> {
+        match self.dialect.is_http() {
+            true => Url::parse_http(url),
+            false => Url::parse(url),
         }
     }
 
@@ -151,12 +180,19 @@ impl DialectOptions {
             engine_io(&mut url);
         }
         let publish = match &self.publish_url {
-            Some(text) => Some(Rc::new(self.publish_endpoint(text, url.address.port())?)),
+            Some(text) => Some(self.publish_endpoint(text, url.address.port())?),
+            None if self.dialect.is_http() => Some(self.publish_at(url.clone())?),
             None => None,
         };
+        let publish = publish.map(Rc::new);
         let listen = Rc::new(Endpoint {
             tls: self.tls(&url)?,
             url,
+            via: match self.dialect {
+                Dialect::Sse => Via::Sse,
+                Dialect::Poll => Via::Poll,
+                _ => Via::WebSocket,
+            },
             speech: self.speech(true),
             form: self.form(),
             deflate: self.deflate,
@@ -176,8 +212,16 @@ impl DialectOptions {
         if self.dialect == Dialect::Socketio {
             engine_io(&mut url);
         }
+        self.publish_at(url)
+    }
+
+    fn publish_at(&self, url: Url) -> Result<Endpoint, String> {
         Ok(Endpoint {
             tls: self.tls(&url)?,
+            via: match url.http {
+                true => Via::Post,
+                false => Via::WebSocket,
+            },
             url,
             speech: self.speech(false),
             form: self.form(),
@@ -205,7 +249,7 @@ impl DialectOptions {
                 subscribed: self.subscribed.clone().filter(|_| listens),
                 template: template.map(|(a, b)| (a.to_owned(), b.to_owned())),
             },
-            Dialect::Raw | Dialect::Nchan => Speech::Raw,
+            Dialect::Raw | Dialect::Nchan | Dialect::Sse | Dialect::Poll => Speech::Raw,
         }
     }
 
@@ -226,7 +270,7 @@ impl DialectOptions {
                 false => Err(format!("{option} needs --dialect {}", names.join(" or "))),
             }
         };
-        use Dialect::{Nchan, Socketio, Subscribe};
+        use Dialect::{Nchan, Raw, Socketio, Subscribe};
         of(
             self.subscribe.is_some(),
             "--subscribe",
@@ -240,6 +284,16 @@ impl DialectOptions {
         )?;
         of(self.namespace != "/", "--namespace", &[Socketio])?;
         of(self.event != "message", "--event", &[Socketio])?;
+        of(
+            self.deflate,
+            "--deflate",
+            &[Raw, Subscribe, Nchan, Socketio],
+        )?;
+        if self.dialect.is_http() && self.form() == Form::Binary {
+            return Err(
+                "--payload binary: an event stream and its like carry text or json".to_owned(),
+            );
+        }
         if self.dialect == Subscribe && self.subscribe.is_none() {
             return Err("--dialect subscribe needs --subscribe".to_owned());
         }

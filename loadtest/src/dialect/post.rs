@@ -50,8 +50,8 @@ impl Post {
         let asked = &mut self.asked;
         let mut closed = false;
         let mut each = |part: Part<'_>| match part {
-            Part::Head(code, reason) if !(100..300).contains(&code) => {
-                Err(format!("a POST was answered {code} {reason}"))
+            Part::Head(head) if !(100..300).contains(&head.code) => {
+                Err(format!("a POST was answered {} {}", head.code, head.reason))
             }
             Part::Head(..) if *asked == 0 => Err("an answer that nobody asked for".to_owned()),
             Part::End { closes } => {

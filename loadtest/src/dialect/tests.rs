@@ -1,5 +1,7 @@
 //! Sessions against servers that are played word by word.
 
+mod listening;
+
 use std::rc::Rc;
 
 use clap::Parser;
@@ -31,17 +33,24 @@ struct Talk {
     random: Random,
     out: Vec<u8>,
     heard: Vec<(bool, Vec<u8>)>,
+    gaps: Vec<Option<u64>>,
 }
 
 impl Talk {
-    /// A session with the request answered.
-    fn new(endpoint: &Rc<Endpoint>) -> Talk {
-        let mut talk = Talk {
-            session: Session::new(endpoint),
+    /// A session that has not begun.
+    fn after(endpoint: &Rc<Endpoint>, after: Option<Position>) -> Talk {
+        Talk {
+            session: Session::new(endpoint, after),
             random: Random::new(1),
             out: Vec::new(),
             heard: Vec::new(),
-        };
+            gaps: Vec::new(),
+        }
+    }
+
+    /// A session with the request answered.
+    fn new(endpoint: &Rc<Endpoint>) -> Talk {
+        let mut talk = Talk::after(endpoint, None);
         let mut wire = Wire {
             out: &mut talk.out,
             random: &mut talk.random,
@@ -63,8 +72,11 @@ impl Talk {
             out: &mut self.out,
             random: &mut self.random,
         };
-        let heard = &mut self.heard;
-        let mut hear = |odd, payload: &[u8]| heard.push((odd, payload.to_vec()));
+        let (heard, gaps) = (&mut self.heard, &mut self.gaps);
+        let mut hear = |told: Heard<'_>| match told {
+            Heard::Payload { odd, bytes } => heard.push((odd, bytes.to_vec())),
+            Heard::Gap(missed) => gaps.push(missed),
+        };
         self.session.take(bytes, &mut wire, &mut hear)
     }
 
@@ -297,6 +309,12 @@ fn what_makes_no_sense_is_refused() {
             "no POST",
         ),
         ("--publish-url ftp://127.0.0.1/", "expected ws://"),
+        (
+            "--dialect sse --deflate",
+            "--deflate needs --dialect raw or",
+        ),
+        ("--dialect poll --payload binary", "text or json"),
+        ("--dialect sse --subscribe x", "--subscribe needs"),
     ] {
         let error = endpoints(words).unwrap_err();
         assert!(error.contains(text), "{words}: {error}");

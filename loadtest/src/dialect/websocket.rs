@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Endpoint, Hear, Speech, Wire, handshake, socketio};
+use super::{Endpoint, Hear, Heard, Speech, Wire, handshake, socketio};
 use crate::codec::{self, Decoder, Event, Opcode};
 use crate::payload::{Form, text};
 use crate::reactor::Ended;
@@ -180,7 +180,7 @@ impl Listener<'_> {
         let (form, listens) = (self.endpoint.form, self.endpoint.listens);
         let wrong_kind = is_text != (form != Form::Binary);
         match &self.endpoint.speech {
-            Speech::Raw if listens => hear(wrong_kind, message),
+            Speech::Raw if listens => hear(payload(wrong_kind, message)),
             Speech::Raw => {}
             Speech::Wrapped { subscribed, .. } => {
                 if let (State::Joining, Some(word)) = (&self.state, subscribed) {
@@ -189,9 +189,9 @@ impl Listener<'_> {
                     }
                 } else if listens
                     && !wrong_kind
-                    && let Some(payload) = text::find(form, message)
+                    && let Some(found) = text::find(form, message)
                 {
-                    hear(false, &payload);
+                    hear(payload(false, &found));
                 }
             }
             Speech::SocketIo { .. } => return self.socket_io(is_text, message, wire, hear),
@@ -217,7 +217,7 @@ impl Listener<'_> {
         let (form, listens) = (self.endpoint.form, self.endpoint.listens);
         if !is_text {
             if std::mem::take(self.attachment) && listens {
-                hear(form != Form::Binary, message);
+                hear(payload(form != Form::Binary, message));
             }
             return Ok(());
         }
@@ -236,13 +236,17 @@ impl Listener<'_> {
             }
             socketio::Packet::Attached => *self.attachment = true,
             socketio::Packet::Event(argument) if listens => match text::find(form, argument) {
-                Some(payload) if form != Form::Binary => hear(false, &payload),
-                _ => hear(form == Form::Binary, argument),
+                Some(found) if form != Form::Binary => hear(payload(false, &found)),
+                _ => hear(payload(form == Form::Binary, argument)),
             },
             socketio::Packet::Event(_) | socketio::Packet::Other => {}
         }
         Ok(())
     }
+}
+
+fn payload(odd: bool, bytes: &[u8]) -> Heard<'_> {
+    Heard::Payload { odd, bytes }
 }
 
 fn text_frame(text: &str, wire: &mut Wire<'_>) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::Measuring;
 use crate::progress;
-use crate::proof::Faults;
+use crate::proof::{Faults, Gaps};
 use crate::reactor::{Ended, Reactor, Role};
 use crate::report::{Cost, Measured, OwnTurns};
 use crate::target::{self, Sample};
@@ -26,9 +26,12 @@ pub trait Load {
     fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64;
     /// Takes one message that came.
     fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64);
+    /// Notes that the server says messages are missing at a connection, and how many if it says that.
+    fn gap(&mut self, _id: usize, _missed: Option<u64>) {}
     /// First-time deliveries so far.
     fn delivered(&self) -> u64;
-    /// First-time deliveries that there must be, of what was sent so far.
+    /// First-time deliveries that there must be, of what was sent so far, but for what was announced
+    /// to be missing.
     fn expected(&self) -> u64;
     /// Messages sent so far.
     fn messages(&self) -> u64;
@@ -38,6 +41,10 @@ pub trait Load {
     fn is_cut(&mut self, ended: &[(usize, Ended)]) -> bool;
     /// What went wrong.
     fn verdict(&self) -> Faults;
+    /// What is missing and was announced.
+    fn gaps(&self) -> Gaps {
+        Gaps::default()
+    }
     /// Which channel a connection is for, as a path; `None`: that of the URL.
     fn path(&self, _id: usize) -> Option<&str> {
         None

@@ -6,13 +6,13 @@ use indicatif::ProgressBar;
 
 use super::{Clock, Load};
 use crate::cli::Common;
+use crate::dialect::Heard;
 use crate::reactor::sockets::{Sockets, sources};
 use crate::reactor::{Reactor, Role};
 use crate::storm::Storm;
 use crate::target::spawn::free_port;
 use crate::target::{self, Sample, Syscalls, Target};
 use crate::timeline::Look;
-use crate::url::Url;
 use crate::{progress, random, sockstat};
 
 /// After the last delivery: time for what should not come at all.
@@ -52,7 +52,7 @@ impl Stage {
                 "{connections} connections need {needed} descriptors, the limit is {descriptors}: see ulimit -Hn"
             ));
         }
-        let mut url = Url::parse(&common.url)?;
+        let mut url = common.dialect.parse(&common.url)?;
         if common.target.spawn.is_some() && url.address.port() == 0 {
             url.set_port(free_port(url.address.ip())?);
         }
@@ -96,7 +96,7 @@ impl Stage {
             let (role, path) = &seats[nth];
             reactor.connect_as(*role, path.as_deref())
         };
-        let mut sink = |id, text, payload: &[u8], _at| load.take(id, text, payload, 0);
+        let mut sink = |id, heard: Heard<'_>, _at| tell(load, id, heard, 0);
         let opened = storm.open(&mut self.reactor, more, &mut begin, &mut sink, |open| {
             bar.set_position(open as u64)
         });
@@ -153,7 +153,7 @@ impl Stage {
     }
 
     fn turn(&mut self, until: Instant, load: &mut impl Load, clock: &Clock) -> Result<(), String> {
-        let mut sink = |id, text, payload: &[u8], at| load.take(id, text, payload, clock.at(at));
+        let mut sink = |id, heard: Heard<'_>, at| tell(load, id, heard, clock.at(at));
         let turned = self.reactor.turn(until, &mut sink);
         turned.map_err(|e| format!("polling failed: {e}"))?;
         let now_ns = clock.now_ns();
@@ -245,6 +245,13 @@ impl Stage {
             let until = clock.0 + Duration::from_nanos(next_ns.min(end_ns).min(look_ns));
             self.turn(until, load, clock)?;
         }
+    }
+}
+
+fn tell(load: &mut impl Load, id: usize, heard: Heard<'_>, now_ns: u64) {
+    match heard {
+        Heard::Payload { odd, bytes } => load.take(id, odd, bytes, now_ns),
+        Heard::Gap(missed) => load.gap(id, missed),
     }
 }
 

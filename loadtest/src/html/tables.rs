@@ -195,6 +195,10 @@ pub fn verdict(report: &Report) -> Markup {
         ("saw another order", count(x.order_differs)),
         ("ended early", count(v.ended.values().sum())),
     ];
+    if v.gaps > 0 {
+        rows.push(("gaps announced", count(v.gaps)));
+        rows.push(("missing by them", count(v.skipped)));
+    }
     if v.foreign > 0 {
         rows.push(("not of this run", count(v.foreign)));
     }

@@ -73,7 +73,7 @@ impl Echoes {
         }
         line.back += 1;
         self.fresh += 1;
-        Seen::Fresh(stamp)
+        Seen::Fresh(stamp, 0)
     }
 
     /// Messages that came back, each counted once.
@@ -119,9 +119,9 @@ mod tests {
         let mut harmed = sent[4].clone();
         harmed[30] ^= 1;
         let mut give = |id, text, m: &[u8]| echoes.deliver(id, text, m);
-        assert!(matches!(give(0, false, &sent[0]), Seen::Fresh(_)));
-        assert!(matches!(give(0, false, &sent[2]), Seen::Fresh(_)));
-        assert!(matches!(give(0, false, &sent[1]), Seen::Fresh(_)));
+        assert!(matches!(give(0, false, &sent[0]), Seen::Fresh(..)));
+        assert!(matches!(give(0, false, &sent[2]), Seen::Fresh(..)));
+        assert!(matches!(give(0, false, &sent[1]), Seen::Fresh(..)));
         assert_eq!(give(0, false, &sent[1]), Seen::Other);
         assert_eq!(give(1, false, &sent[3]), Seen::Other);
         assert_eq!(give(0, false, &harmed), Seen::Other);

@@ -4,6 +4,7 @@
 //! - [`Echoes`] follows each connection's own messages on their way back.
 //! - [`Ledger`] follows all publishers at all receivers, and that all receivers saw one same order.
 //! - [`Part`] follows all publishers at one receiver that comes and goes, or falls behind.
+//! - [`Announced`] holds what a server says is missing: that is counted apart, and is not lost.
 //! - [`Book`] knows what was sent.
 //!
 //! A message first seen after a later one of its publisher is *reordered*; seen again it is
@@ -11,6 +12,7 @@
 
 mod book;
 mod echoes;
+mod gaps;
 mod part;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,13 +24,15 @@ use crate::random::mix;
 
 pub use book::{Book, Read};
 pub use echoes::Echoes;
+use gaps::Announced;
+pub use gaps::Gaps;
 pub use part::Part;
 
 /// What one delivery turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// The first time this receiver gets it.
-    Fresh(Stamp),
+    /// The first time this receiver gets it; so many directly before it are missing, and were announced.
+    Fresh(Stamp, u32),
     /// Anything else; counted already.
     Other,
 }
@@ -119,9 +123,19 @@ impl Stream {
         Place::New
     }
 
+    /// How many would be skipped by this one; `None` when it is not newer than all before.
+    pub fn ahead(&self, sequence: u32) -> Option<u32> {
+        sequence.checked_sub(self.next)
+    }
+
+    /// How many of the first `sent` messages are behind the newest that came.
+    pub fn behind(&self, sent: u32) -> u64 {
+        u64::from(sent.saturating_sub(self.next))
+    }
+
     /// How many of the first `sent` messages have not come.
     pub fn missing(&self, sent: u32) -> u64 {
-        self.holes() + u64::from(sent.saturating_sub(self.next))
+        self.holes() + self.behind(sent)
     }
 
     /// How many were skipped and have not come since.
@@ -158,6 +172,8 @@ struct Receiver {
     order: u64,
     /// Not a duplicate, not reordered, nothing harmed so far.
     clean: bool,
+    /// What the server says is missing here.
+    announced: Option<Box<Announced>>,
 }
 
 /// Every message of a fan-out, at every receiver.
@@ -172,6 +188,8 @@ pub struct Ledger {
     faults: Faults,
     foreign: u64,
     fresh: u64,
+    /// Deliveries that turned out to be missing as announced.
+    skipped: u64,
 }
 
 impl Ledger {
@@ -185,6 +203,7 @@ impl Ledger {
             own,
             order: 0,
             clean: true,
+            announced: None,
         });
         let receivers: Vec<Receiver> = receivers.collect();
         let audience = (0..publishers as u32).map(|p| {
@@ -199,7 +218,15 @@ impl Ledger {
             faults: Faults::default(),
             foreign: 0,
             fresh: 0,
+            skipped: 0,
         }
+    }
+
+    /// Notes that the server says messages are missing at a receiver.
+    pub fn gap(&mut self, receiver: usize, missed: Option<u64>) {
+        let r = &mut self.receivers[receiver];
+        let announced = r.announced.get_or_insert_default();
+        announced.announce(r.streams.len(), missed);
     }
 
     /// Notes that a publisher sends its next message; returns the sequence number of it.
@@ -230,7 +257,13 @@ impl Ledger {
             r.clean &= read == Read::Foreign;
             return Seen::Other;
         };
-        match r.streams[stamp.publisher as usize].note(stamp.sequence) {
+        let publisher = stamp.publisher as usize;
+        let stream = &mut r.streams[publisher];
+        let skipped = match (&mut r.announced, stream.ahead(stamp.sequence)) {
+            (Some(announced), Some(ahead)) => announced.next(publisher, ahead),
+            _ => 0,
+        };
+        match stream.note(stamp.sequence) {
             Place::New => {}
             Place::Late => {
                 self.faults.reordered += 1;
@@ -243,8 +276,9 @@ impl Ledger {
             }
         }
         self.fresh += 1;
+        self.skipped += u64::from(skipped);
         self.note_order(receiver, &stamp);
-        Seen::Fresh(stamp)
+        Seen::Fresh(stamp, skipped)
     }
 
     fn note_order(&mut self, receiver: usize, stamp: &Stamp) {
@@ -265,10 +299,11 @@ impl Ledger {
         self.fresh
     }
 
-    /// First-time deliveries that there must be in the end.
+    /// First-time deliveries that there must be in the end, of all that were not announced to be missing.
     pub fn expected(&self) -> u64 {
         let each = self.book.sent().iter().zip(&self.audience);
-        each.map(|(&sent, &n)| u64::from(sent) * u64::from(n)).sum()
+        let all: u64 = each.map(|(&sent, &n)| u64::from(sent) * u64::from(n)).sum();
+        all - self.skipped
     }
 
     /// Messages sent, over all publishers.
@@ -286,14 +321,33 @@ impl Ledger {
         let mut faults = self.faults;
         let mut whole = Vec::new();
         for (i, r) in self.receivers.iter().enumerate() {
-            let lost = self.missing(r);
-            faults.lost += lost;
-            if lost == 0 && r.clean {
+            let missing = self.missing(r);
+            faults.lost += missing.saturating_sub(self.gaps_of(r).skipped);
+            if missing == 0 && r.clean {
                 whole.push(i);
             }
         }
         faults.order_differs = self.order_differs(&whole);
         faults
+    }
+
+    /// What is missing and was announced, once nothing more is to come.
+    pub fn gaps(&self) -> Gaps {
+        let mut gaps = Gaps::default();
+        self.receivers
+            .iter()
+            .for_each(|r| gaps.add(self.gaps_of(r)));
+        gaps
+    }
+
+    fn gaps_of(&self, r: &Receiver) -> Gaps {
+        let sent = self.book.sent();
+        let behind = |p: usize| match r.own == Some(p as u32) {
+            true => 0,
+            false => r.streams[p].behind(sent[p]),
+        };
+        let announced = r.announced.as_ref();
+        announced.map_or(Gaps::default(), |a| a.gaps(behind))
     }
 
     fn missing(&self, r: &Receiver) -> u64 {

@@ -1,7 +1,8 @@
 //! The proof for one who is there for a part of the time, or who may fall behind: between its
 //! joining and its leaving nothing may be missing, come twice, or come in another order.
 
-use super::{Book, Faults, Place, Read, Seen, Stream};
+use super::{Announced, Book, Faults, Gaps, Place, Read, Seen, Stream};
+use crate::payload::Stamp;
 
 /// One receiver, from when it joined until it left or was closed.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Part {
     foreign: u64,
     fresh: u64,
     bytes: u64,
+    /// What the server says is missing here.
+    announced: Option<Box<Announced>>,
 }
 
 /// One publisher's messages: none yet, or from some sequence on.
@@ -22,6 +25,16 @@ pub struct Part {
 struct Stretch {
     first: Option<u32>,
     stream: Stream,
+}
+
+impl Stretch {
+    /// How many of those from `from` up to `to` are behind the newest that came.
+    fn behind(&self, from: u32, to: u32) -> u64 {
+        match self.first {
+            None => u64::from(to.saturating_sub(from)),
+            Some(_) => self.stream.behind(to),
+        }
+    }
 }
 
 impl Part {
@@ -35,6 +48,7 @@ impl Part {
             foreign: 0,
             fresh: 0,
             bytes: 0,
+            announced: None,
         }
     }
 
@@ -50,7 +64,13 @@ impl Part {
 
     /// Whether it means to leave and has all it must have.
     pub fn may_go(&self) -> bool {
-        self.leaving.is_some() && self.missing() == 0
+        self.leaving.is_some() && self.verdict().lost == 0
+    }
+
+    /// Notes that the server says messages are missing here.
+    pub fn gap(&mut self, missed: Option<u64>) {
+        let announced = self.announced.get_or_insert_default();
+        announced.announce(self.streams.len(), missed);
     }
 
     /// Checks one delivery.
@@ -63,6 +83,7 @@ impl Part {
                 return Seen::Other;
             }
         };
+        let skipped = self.skipped_before(&stamp);
         let stretch = &mut self.streams[stamp.publisher as usize];
         if stretch.first.is_none() {
             stretch.first = Some(stamp.sequence);
@@ -78,7 +99,22 @@ impl Part {
         }
         self.fresh += 1;
         self.bytes += payload.len() as u64;
-        Seen::Fresh(stamp)
+        Seen::Fresh(stamp, skipped)
+    }
+
+    /// How many are missing directly before this one, and were announced.
+    fn skipped_before(&mut self, stamp: &Stamp) -> u32 {
+        let publisher = stamp.publisher as usize;
+        let Some(announced) = &mut self.announced else {
+            return 0;
+        };
+        let stretch = &self.streams[publisher];
+        let ahead = match (stretch.first, &self.joined) {
+            (Some(_), _) => stretch.stream.ahead(stamp.sequence),
+            (None, Some(joined)) => Some(stamp.sequence.saturating_sub(joined[publisher])),
+            (None, None) => Some(0),
+        };
+        ahead.map_or(0, |ahead| announced.next(publisher, ahead))
     }
 
     /// First-time deliveries.
@@ -101,6 +137,22 @@ impl Part {
         self.streams.iter().map(|s| s.stream.holes()).sum()
     }
 
+    /// Of these, how many were not announced.
+    pub fn unannounced(&self) -> u64 {
+        let skipped = self.announced.as_ref().map_or(0, |a| a.skipped());
+        self.gaps().saturating_sub(skipped)
+    }
+
+    /// What is missing and was announced.
+    pub fn announced(&self) -> Gaps {
+        let behind = |p: usize| match (&self.joined, &self.leaving) {
+            (Some(joined), Some(leaving)) => self.streams[p].behind(joined[p], leaving[p]),
+            _ => 0,
+        };
+        let announced = self.announced.as_ref();
+        announced.map_or(Gaps::default(), |a| a.gaps(behind))
+    }
+
     /// What went wrong, apart from what is missing.
     pub fn faults(&self) -> Faults {
         self.faults
@@ -109,7 +161,7 @@ impl Part {
     /// The verdict: nothing may be missing from the joining until the leaving.
     pub fn verdict(&self) -> Faults {
         Faults {
-            lost: self.missing(),
+            lost: self.missing().saturating_sub(self.announced().skipped),
             ..self.faults
         }
     }
@@ -194,6 +246,34 @@ mod tests {
         // A hole is a hole, also before it joined.
         assert_eq!(Scene::new().get((5..20).filter(|&s| s != 7)), lost(1));
         assert_eq!(Scene::new().get(20..22), lost(10));
+    }
+
+    #[test]
+    fn what_is_announced_to_be_missing_is_not_lost() {
+        // After one message, or before any: 10 to 19 are due.
+        for (before, missed, after, lost) in [
+            (1, Some(3), 14..20, 0),
+            (1, Some(2), 14..20, 1),
+            (1, None, 19..20, 0),
+            (0, Some(4), 14..20, 0),
+            (0, Some(3), 14..20, 1),
+            (1, Some(9), 0..0, 0),
+            (1, Some(8), 0..0, 1),
+        ] {
+            let mut scene = Scene::new();
+            scene.get(10..10 + before);
+            scene.part.gap(missed);
+            assert_eq!(scene.get(after.clone()).lost, lost, "{missed:?} {after:?}");
+            assert_eq!(scene.part.may_go(), lost == 0);
+            let announced = scene.part.announced();
+            assert_eq!(announced.announced, 1);
+            assert_eq!(scene.part.fresh() + announced.skipped + lost, 10);
+        }
+        let mut scene = Scene::new();
+        scene.get(10..12);
+        scene.part.gap(Some(2));
+        scene.get([14, 17].into_iter());
+        assert_eq!((scene.part.gaps(), scene.part.unannounced()), (4, 2));
     }
 
     #[test]

@@ -136,6 +136,63 @@ fn own_unsent_text_and_foreign_messages_are_told_apart() {
     assert_eq!(ledger.foreign(), 1);
 }
 
+#[test]
+fn what_is_announced_is_not_lost_and_nothing_else_is_excused() {
+    let skipped = |r: usize, missed, harm: fn(&mut Vec<Vec<u8>>)| {
+        let mut scene = Scene::new(20);
+        for receiver in 0..5 {
+            let mut due = scene.due(receiver);
+            if receiver == r {
+                harm(&mut due);
+            }
+            for (i, message) in due.iter().enumerate() {
+                if receiver == r && i == 4 {
+                    scene.ledger.gap(r, missed);
+                }
+                scene.ledger.deliver(receiver, false, message);
+            }
+        }
+        let gaps = scene.ledger.gaps();
+        assert_eq!(gaps.announced, 1);
+        let faults = scene.ledger.verdict();
+        assert_eq!(
+            scene.ledger.fresh() + faults.lost + gaps.skipped,
+            20 * 4,
+            "each delivery is one of these"
+        );
+        (gaps.skipped, faults)
+    };
+    let lost = |lost| Faults {
+        lost,
+        ..Faults::default()
+    };
+    for r in 0..5 {
+        let four = |due: &mut Vec<Vec<u8>>| drop(due.drain(4..8));
+        assert_eq!(skipped(r, Some(4), four), (4, lost(0)), "receiver {r}");
+        assert_eq!(skipped(r, None, four), (4, lost(0)));
+        assert_eq!(skipped(r, Some(3), four), (3, lost(1)));
+        assert_eq!(skipped(r, Some(4), |_| {}), (0, lost(0)));
+        let later = |due: &mut Vec<Vec<u8>>| drop(due.remove(8));
+        assert_eq!(skipped(r, Some(4), later), (0, lost(1)));
+    }
+    // One publisher's next message comes, of the other nothing does.
+    let rest = |due: &mut Vec<Vec<u8>>| due.truncate(5);
+    assert_eq!(skipped(0, Some(20), rest), (8, lost(7)));
+    assert_eq!(skipped(0, Some(5), rest), (5, lost(10)));
+}
+
+#[test]
+fn what_was_announced_and_comes_all_the_same_is_a_fault() {
+    let mut scene = Scene::new(6);
+    let due = scene.due(0);
+    for (message, before_it) in [(0, 0), (4, 1), (2, 0)] {
+        scene.ledger.gap(0, None);
+        let seen = scene.ledger.deliver(0, false, &due[message]);
+        assert!(matches!(seen, Seen::Fresh(_, n) if n == before_it));
+    }
+    assert_eq!(scene.ledger.verdict().reordered, 1);
+}
+
 proptest! {
     /// Against a twin that remembers everything.
     #[test]

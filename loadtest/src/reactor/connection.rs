@@ -7,7 +7,7 @@ use mio::event::Event as Readiness;
 
 use super::transport::Transport;
 use super::{Ended, Opened, Shared, Sink};
-use crate::dialect::{Session, Wire};
+use crate::dialect::{Heard, Position, Session, Wire};
 
 /// Reads of one connection in one turn; then the others have theirs.
 const READS_PER_TURN: usize = 4;
@@ -50,6 +50,11 @@ impl Connection {
             allowed: None,
             leaving: false,
         }
+    }
+
+    /// What asks for all that follows what came.
+    pub fn position(&self) -> Option<Position> {
+        self.session.position()
     }
 
     /// Sets how many more bytes may be read.
@@ -150,7 +155,7 @@ impl Connection {
     fn take(&mut self, id: usize, n: usize, shared: &mut Shared, sink: &mut impl Sink) {
         let at = Instant::now();
         let scratch = std::mem::take(&mut shared.scratch);
-        let mut hear = |odd, payload: &[u8]| sink(id, odd, payload, at);
+        let mut hear = |heard: Heard<'_>| sink(id, heard, at);
         let mut wire = wire(&mut self.out, shared);
         let result = self.session.take(&scratch[..n], &mut wire, &mut hear);
         shared.scratch = scratch;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::codec::Violation;
-use crate::dialect::{Endpoint, Endpoints, Session};
+use crate::dialect::{Endpoint, Endpoints, Heard, Position, Session};
 use crate::latency::Latency;
 use crate::random::Random;
 use crate::url::Url;
@@ -44,7 +44,7 @@ const TIMER: Token = Token(usize::MAX);
 pub enum Ended {
     /// No TCP connection.
     Unreachable(String),
-    /// No WebSocket: what the server answered instead.
+    /// No WebSocket or stream: what the server answered instead.
     Refused(String),
     /// The server sent a close frame: code (0: none) and reason.
     Closed(u16, String),
@@ -52,6 +52,8 @@ pub enum Ended {
     Cut(String),
     /// The server broke RFC 6455.
     Violation(Violation),
+    /// The server broke HTTP, or answered a poll with something that is neither a message nor a wait.
+    Http(String),
     /// The server refused what was published.
     Rejected(String),
     /// We left, and it went as it should.
@@ -77,6 +79,7 @@ impl fmt::Display for Ended {
             Ended::Closed(code, reason) => write!(f, "closed by the server: {code} {reason}"),
             Ended::Cut(why) => write!(f, "cut without a close frame: {why}"),
             Ended::Violation(v) => write!(f, "protocol violation: {v}"),
+            Ended::Http(why) => write!(f, "HTTP failed: {why}"),
             Ended::Rejected(why) => write!(f, "publishing failed: {why}"),
             Ended::Left => write!(f, "left"),
         }
@@ -143,10 +146,9 @@ impl Turns {
     }
 }
 
-/// Takes each payload: connection, whether it came as the wrong kind of message (text or binary),
-/// its bytes, and when they were read.
-pub trait Sink: FnMut(usize, bool, &[u8], Instant) {}
-impl<F: FnMut(usize, bool, &[u8], Instant)> Sink for F {}
+/// Takes what a connection heard, and when that was read.
+pub trait Sink: FnMut(usize, Heard<'_>, Instant) {}
+impl<F: FnMut(usize, Heard<'_>, Instant)> Sink for F {}
 
 impl Reactor {
     /// No connection yet.
@@ -214,6 +216,19 @@ impl Reactor {
     /// # Errors
     /// As [`Reactor::connect`].
     pub fn connect_as(&mut self, role: Role, path: Option<&str>) -> io::Result<()> {
+        self.connect_after(role, path, None)
+    }
+
+    /// The same, to go on after a position, where the dialect has such a thing.
+    ///
+    /// # Errors
+    /// As [`Reactor::connect`].
+    pub fn connect_after(
+        &mut self,
+        role: Role,
+        path: Option<&str>,
+        after: Option<Position>,
+    ) -> io::Result<()> {
         let own = self.endpoints.publish.as_ref();
         let endpoint = own.filter(|_| role == Role::Publisher);
         let mut endpoint = endpoint.unwrap_or(&self.endpoints.listen).clone();
@@ -235,9 +250,14 @@ impl Reactor {
             .registry()
             .register(&mut socket, Token(id), both)?;
         let transport = Transport::new(socket, endpoint.tls.as_ref())?;
-        let session = Session::new(&endpoint);
+        let session = Session::new(&endpoint, after);
         self.connections.push(Connection::new(transport, session));
         Ok(())
+    }
+
+    /// How far a connection has got; `None` where the dialect has no such thing, and before it is known.
+    pub fn position(&self, id: usize) -> Option<Position> {
+        self.connections[id].position()
     }
 
     /// How the sockets of further connections are made.

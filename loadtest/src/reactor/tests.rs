@@ -22,7 +22,7 @@ impl Scene {
         reactor.connect().unwrap();
         let (mut server, _) = listener.accept().unwrap();
         let soon = Instant::now() + Duration::from_secs(5);
-        reactor.turn(soon, &mut |_, _, _: &[u8], _| {}).unwrap();
+        reactor.turn(soon, &mut |_, _: Heard<'_>, _| {}).unwrap();
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             let mut piece = [0; 4096];
@@ -55,7 +55,10 @@ impl Scene {
         for _ in 0..200 {
             let soon = Instant::now() + Duration::from_millis(2);
             let got = &mut self.got;
-            let mut sink = |_, _, payload: &[u8], _| got.push(payload.to_vec());
+            let mut sink = |_, heard: Heard<'_>, _| match heard {
+                Heard::Payload { bytes, .. } => got.push(bytes.to_vec()),
+                Heard::Gap(_) => panic!("no WebSocket can say so"),
+            };
             self.reactor.turn(soon, &mut sink).unwrap();
         }
     }
@@ -134,7 +137,7 @@ fn waiting_ends_on_time() {
         while Instant::now() < until {
             scene
                 .reactor
-                .turn(until, &mut |_, _, _: &[u8], _| {})
+                .turn(until, &mut |_, _: Heard<'_>, _| {})
                 .unwrap();
         }
         until.elapsed()
@@ -223,7 +226,7 @@ fn a_turn_that_takes_long_is_noted() {
     assert!(turns.busy.count() > 100);
     scene.answer.clear();
     scene.say(b"\x82\x01a");
-    let mut sink = |_, _, _: &[u8], _| std::thread::sleep(LONG_TURN * 2);
+    let mut sink = |_, _: Heard<'_>, _| std::thread::sleep(LONG_TURN * 2);
     for _ in 0..3 {
         let soon = Instant::now() + Duration::from_millis(50);
         scene.reactor.turn(soon, &mut sink).unwrap();

@@ -248,6 +248,14 @@ fn verdict(f: &mut impl Write, v: &Verdict) -> fmt::Result {
         );
         row(f, "WRONG", &faults)?;
     }
+    if v.gaps > 0 {
+        let text = format!(
+            "{} announced by the server, {} deliveries missing by them",
+            count(v.gaps),
+            count(v.skipped)
+        );
+        row(f, "gaps", &text)?;
+    }
     for (why, n) in v.ended_shown() {
         row(f, "ended early", &format!("{n} × {why}"))?;
     }

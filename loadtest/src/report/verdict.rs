@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::proof::Faults;
+use crate::proof::{Faults, Gaps};
 use crate::reactor::Ended;
 
 /// Kinds of ended connections shown one by one.
@@ -13,13 +13,19 @@ const ENDED_LINES_MAX: usize = 8;
 /// Whether everything came as it had to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Deliveries there had to be.
+    /// Deliveries there had to be; what was announced to be missing is none of them.
     pub expected: u64,
     /// Deliveries there were, each counted once.
     pub delivered: u64,
     /// What was wrong with them.
     #[serde(flatten)]
     pub faults: Faults,
+    /// Gaps that the server announced.
+    #[serde(default)]
+    pub gaps: u64,
+    /// Deliveries that are missing by these.
+    #[serde(default)]
+    pub skipped: u64,
     /// Messages of somebody else on the same channel.
     pub foreign: u64,
     /// Connections that ended before the run did, by why.
@@ -46,10 +52,29 @@ impl Verdict {
             expected,
             delivered,
             faults,
+            gaps: 0,
+            skipped: 0,
             foreign,
             ended: by_why,
             broken: Vec::new(),
         }
+    }
+
+    /// Adds what the server said is missing.
+    #[must_use]
+    pub fn with_gaps(mut self, gaps: Gaps) -> Verdict {
+        self.add_gaps(gaps);
+        // What was announced behind the last that came turns out only now.
+        if gaps.skipped > 0 {
+            self.expected = self.delivered + self.faults.lost;
+        }
+        self
+    }
+
+    /// The same, of receivers whose deliveries are not yet counted here.
+    pub fn add_gaps(&mut self, gaps: Gaps) {
+        self.gaps += gaps.announced;
+        self.skipped += gaps.skipped;
     }
 
     /// Whether nothing went wrong.

@@ -291,7 +291,7 @@ impl Load for Arrival {
 
     fn take(&mut self, id: usize, text: bool, payload: &[u8], _now_ns: u64) {
         let seen = self.parts[id].deliver(&self.book, text, payload);
-        if let Seen::Fresh(_) = seen {
+        if let Seen::Fresh(..) = seen {
             // Its own message must not stand for one that another did not get.
             let own = self.publisher == Some(id);
             self.returned += u64::from(own);

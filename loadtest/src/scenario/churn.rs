@@ -12,6 +12,7 @@ use super::finish;
 use super::guests::Churn;
 use super::inside::Inside;
 use crate::cli::{Common, Sending, duration, rate};
+use crate::dialect::Dialect;
 use crate::drive::{Clock, Load, Span, Stage, connect, measure};
 use crate::report::Report;
 use crate::timeline::Recorder;
@@ -50,22 +51,39 @@ pub struct Coming {
     /// Of a hundred, so many vanish without a goodbye
     #[arg(long, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub vanishing: u8,
+    /// Of a hundred that are due to leave, so many are cut instead and come back with the id of their
+    /// last message: nothing may be missing in between (--dialect sse or poll)
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub returning: u8,
+    /// How long these are away, half of it to one and a half
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
+    pub away: Duration,
 }
 
 impl Coming {
-    /// Connections that may be open at once, and refuses what is unbounded.
+    /// Connections that may be open at once, and refuses what is unbounded or cannot be.
     ///
     /// # Errors
     /// A sentence that names the options.
-    pub fn check(&self, whole: Duration) -> Result<usize, String> {
-        if self.joins * whole.as_secs_f64() > JOINS_MAX {
+    pub fn check(&self, whole: Duration, dialect: Dialect) -> Result<usize, String> {
+        if self.returning > 0 && !dialect.is_http() {
+            return Err(
+                "--returning needs --dialect sse or poll: other messages have no id".to_owned(),
+            );
+        }
+        let visits = match self.returning {
+            100 => return Err("--returning 100: nobody would ever leave".to_owned()),
+            percent => 1.0 / (1.0 - f64::from(percent) / 100.0),
+        };
+        if self.joins * whole.as_secs_f64() * visits > JOINS_MAX {
             return Err(format!(
                 "--joins {} over {} s are more than {JOINS_MAX} connections",
                 self.joins,
                 whole.as_secs_f64()
             ));
         }
-        Ok((self.joins * (1.5 * self.stay.as_secs_f64() + 1.0)).ceil() as usize)
+        let at_once = self.joins * (1.5 * self.stay.as_secs_f64() + 1.0) * visits;
+        Ok(at_once.ceil() as usize)
     }
 }
 
@@ -78,7 +96,9 @@ pub fn run(options: &Churning) -> Result<Report, String> {
     sending.check()?;
     common.dialect.fits(sending.size)?;
     let measuring = &sending.measuring;
-    let guests = options.coming.check(measuring.whole())?;
+    let guests = options
+        .coming
+        .check(measuring.whole(), common.dialect.dialect)?;
     let plan = options.people.plan(sending, common.dialect.talk());
     let stay = plan.connections();
     let takes = measuring.whole() + options.coming.stay * 2 + common.grace;

@@ -1,12 +1,18 @@
 //! All groups of a run as one load: who sits where, and what happens to whom.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::group::{Group, Plan};
 use super::guests::Churn;
 use super::slow::Trickle;
 use crate::drive::{Clock, Load, Span};
-use crate::proof::{Book, Faults, Part};
+use crate::proof::{Book, Faults, Gaps, Part};
 use crate::reactor::{Ended, Reactor, Role};
 use crate::timeline::Recorder;
+
+/// One that joins silently counts as in after this time.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub(super) struct Crowd {
     pub churn: Option<Churn>,
     /// Those who read a little at a time.
     pub trickles: Vec<Trickle>,
+    /// Those who joined silently: from when on each counts as in.
+    settling: VecDeque<(u64, usize)>,
     /// A connection ended that had to stay.
     cut: bool,
     /// How many ends were looked at.
@@ -43,6 +51,7 @@ impl Crowd {
             recorder: None,
             churn: None,
             trickles: Vec::new(),
+            settling: VecDeque::new(),
             cut: false,
             ends_seen: 0,
         };
@@ -63,6 +72,16 @@ impl Crowd {
         let g = &mut self.groups[group];
         self.seats.push(Seat::Part(group, g.parts.len()));
         g.parts.push(Part::new(g.book()));
+    }
+
+    /// Gives the next connection the seat of this one, which is gone and has such a seat.
+    pub fn take_seat_of(&mut self, id: usize) {
+        self.seats.push(self.seats[id]);
+    }
+
+    /// Takes that back: it did not come.
+    pub fn drop_last_seat(&mut self) {
+        self.seats.pop();
     }
 
     /// The part of a connection that has such a seat, and its group.
@@ -87,6 +106,7 @@ impl Crowd {
 
     /// Begins another measured span.
     pub fn begin(&mut self, span: Span) {
+        self.settling.clear();
         self.groups.iter_mut().for_each(|g| g.begin(span));
     }
 
@@ -98,6 +118,33 @@ impl Crowd {
     }
 }
 
+impl Crowd {
+    /// One is in, or will be.
+    fn opened(&mut self, id: usize, clock: &Clock) {
+        let Some(Seat::Part(g, _)) = self.seats.get(id) else {
+            return;
+        };
+        if self.groups[*g].plan.talk.joins_silently {
+            let in_ns = clock.now_ns() + SETTLE.as_nanos() as u64;
+            self.settling.push_back((in_ns, id));
+        } else if let Some((part, book)) = self.part(id) {
+            part.join(book);
+        }
+    }
+
+    /// Those who joined silently and have had their time are in.
+    fn settle(&mut self, clock: &Clock) {
+        while let Some(&(in_ns, id)) = self.settling.front()
+            && in_ns <= clock.now_ns()
+        {
+            self.settling.pop_front();
+            if let Some((part, book)) = self.part(id) {
+                part.join(book);
+            }
+        }
+    }
+}
+
 impl Load for Crowd {
     fn send(&mut self, reactor: &mut Reactor, clock: &Clock) -> u64 {
         let before = self.messages();
@@ -106,10 +153,9 @@ impl Load for Crowd {
             if let Some(churn) = &mut self.churn {
                 churn.opened(&opened);
             }
-            if let Some((part, book)) = self.part(opened.id) {
-                part.join(book);
-            }
+            self.opened(opened.id, clock);
         }
+        self.settle(clock);
         for trickle in &mut self.trickles {
             next_ns = next_ns.min(trickle.act(reactor, clock));
         }
@@ -136,6 +182,13 @@ impl Load for Crowd {
                     recorder.delivered(ns, now_ns);
                 }
             }
+        }
+    }
+
+    fn gap(&mut self, id: usize, missed: Option<u64>) {
+        match self.seats[id] {
+            Seat::Part(g, p) => self.groups[g].parts[p].gap(missed),
+            Seat::Whole(g, r) => self.groups[g].out.ledger.gap(r, missed),
         }
     }
 
@@ -169,6 +222,14 @@ impl Load for Crowd {
             faults.add(&group.out.ledger.verdict());
         }
         faults
+    }
+
+    fn gaps(&self) -> Gaps {
+        let mut gaps = Gaps::default();
+        for group in &self.groups {
+            gaps.add(group.out.ledger.gaps());
+        }
+        gaps
     }
 
     fn path(&self, id: usize) -> Option<&str> {

@@ -35,6 +35,9 @@ pub fn run(options: &Echo) -> Result<Report, String> {
     let (common, sending) = (&options.common, &options.sending);
     sending.check()?;
     common.dialect.fits(sending.size)?;
+    if common.dialect.dialect.is_http() {
+        return Err("--dialect: sse and poll only listen, there is no echo".to_owned());
+    }
     if !common.dialect.talk().publishers_listen {
         return Err("--publish-url: nothing comes back to who sends there".to_owned());
     }
@@ -129,7 +132,7 @@ impl Load for EchoLoad {
     }
 
     fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64) {
-        let Seen::Fresh(stamp) = self.out.echoes.deliver(id, text, payload) else {
+        let Seen::Fresh(stamp, _) = self.out.echoes.deliver(id, text, payload) else {
             return;
         };
         self.senders.release(id);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::crowd::Crowd;
-use crate::proof::{Faults, Part};
+use crate::proof::{Faults, Gaps, Part};
 use crate::reactor::{Ended, Reactor};
 use crate::report::Report;
 
@@ -16,6 +16,7 @@ pub(super) struct Fates {
     messages: u64,
     bytes: u64,
     gaps: u64,
+    announced: Gaps,
     /// By the name of the figure: how many, and the first one's words.
     ended: BTreeMap<String, (u64, String)>,
     violations: u64,
@@ -51,6 +52,7 @@ impl Fates {
         self.messages += part.fresh();
         self.bytes += part.bytes();
         self.gaps += part.gaps();
+        self.announced.add(part.announced());
         self.faults.add(&part.faults());
         if let Some(ended) = ended {
             let (name, words) = name(ended);
@@ -64,7 +66,7 @@ impl Fates {
         }
         self.faults.lost += match (ended, gaps_allowed) {
             (_, true) => 0,
-            (Some(_), false) => part.gaps(),
+            (Some(_), false) => part.unannounced(),
             (None, false) => part.verdict().lost,
         };
     }
@@ -99,6 +101,7 @@ impl Fates {
             figures.add(name, *count as f64, &format!("slow ones: {words}"));
         }
         report.verdict.faults.add(&self.faults);
+        report.verdict.add_gaps(self.announced);
         if self.violations > 0 {
             let text = format!(
                 "{} slow connections saw the protocol broken",

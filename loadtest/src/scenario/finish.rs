@@ -28,6 +28,7 @@ impl Finished<'_> {
         let (expected, delivered) = (load.expected(), load.delivered());
         let faults = load.verdict();
         let verdict = Verdict::new(expected, delivered, faults, self.foreign, &self.ended);
+        let verdict = verdict.with_gaps(load.gaps());
         let mut measured = self.driven.measured;
         let bytes = |size: usize| measured.deliveries_per_s * size as f64;
         measured.payload_bytes_per_s = self.size.map(bytes);

@@ -115,9 +115,15 @@ impl Group {
         payload: &[u8],
         now_ns: u64,
     ) -> Option<u64> {
-        let Seen::Fresh(stamp) = self.out.ledger.deliver(receiver, text, payload) else {
+        let Seen::Fresh(stamp, skipped) = self.out.ledger.deliver(receiver, text, payload) else {
             return None;
         };
+        // What was announced to be missing is not waited for.
+        for sequence in stamp.sequence - skipped..stamp.sequence {
+            if self.out.spread.deliver(stamp.publisher, sequence, None) {
+                self.senders.release(stamp.publisher as usize);
+            }
+        }
         // Its time is of a clock that has stopped, perhaps of another span.
         let overdue = stamp.sequence < self.over[stamp.publisher as usize];
         self.overdue += u64::from(overdue);

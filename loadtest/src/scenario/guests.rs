@@ -1,10 +1,11 @@
 //! Subscribers that come and go: who is there, who means to leave, and what each must have by then.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::churn::Coming;
 use super::crowd::Crowd;
+use crate::dialect::Position;
 use crate::drive::{Clock, Load, Span};
 use crate::latency::Latency;
 use crate::pace::Pace;
@@ -39,8 +40,13 @@ pub(super) struct Churn {
     leaves: BTreeSet<(u64, usize)>,
     /// Who has decided and waits for what it must have.
     leaving: Vec<usize>,
+    /// Who was cut and comes back: when, which connection it was, and how far it had got.
+    away: BTreeMap<(u64, usize), Position>,
+    /// Nobody comes any more, but for those who are away.
+    over: bool,
     ends_seen: usize,
     joins: u64,
+    returns: u64,
     vanished: u64,
     said_goodbye: u64,
     /// Goodbyes that the server did not answer.
@@ -64,8 +70,11 @@ impl Churn {
             guests: HashMap::new(),
             leaves: BTreeSet::new(),
             leaving: Vec::new(),
+            away: BTreeMap::new(),
+            over: false,
             ends_seen: 0,
             joins: 0,
+            returns: 0,
             vanished: 0,
             said_goodbye: 0,
             unanswered: 0,
@@ -81,6 +90,7 @@ impl Churn {
         Churn {
             ends_seen: self.ends_seen,
             joins: self.joins,
+            returns: self.returns,
             vanished: self.vanished,
             said_goodbye: self.said_goodbye,
             unanswered: self.unanswered,
@@ -95,10 +105,12 @@ impl Churn {
         self.failed.take()
     }
 
-    /// Everyone decides to leave at once, and nobody comes any more.
+    /// Everyone decides to leave at once, and nobody comes any more, but for those who are away.
     pub fn finish(&mut self) {
-        self.pace = None;
+        (self.pace, self.over) = (None, true);
         self.leaves = self.leaves.iter().map(|&(_, id)| (0, id)).collect();
+        let away = std::mem::take(&mut self.away).into_iter();
+        self.away = away.map(|((_, id), after)| ((0, id), after)).collect();
         for guest in self.guests.values_mut() {
             guest.patience_ns = guest.patience_ns.map(|_| self.grace_ns);
         }
@@ -106,7 +118,7 @@ impl Churn {
 
     /// Whether nobody is left.
     pub fn is_empty(&self) -> bool {
-        self.guests.is_empty()
+        self.guests.is_empty() && self.away.is_empty()
     }
 
     /// One has its answer to the handshake.
@@ -123,6 +135,7 @@ impl Churn {
         let now_ns = clock.now_ns();
         self.forget_ended(reactor);
         let next_ns = self.come(crowd, reactor, now_ns);
+        let next_ns = next_ns.min(self.come_back(crowd, reactor, now_ns));
         while let Some(&(at_ns, id)) = self.leaves.first()
             && at_ns <= now_ns
         {
@@ -130,7 +143,7 @@ impl Churn {
             self.leaving.push(id);
         }
         for id in std::mem::take(&mut self.leaving) {
-            if !self.go(id, crowd, reactor, now_ns) {
+            if !self.cut(id, reactor, now_ns) && !self.go(id, crowd, reactor, now_ns) {
                 self.leaving.push(id);
             }
         }
@@ -165,17 +178,74 @@ impl Churn {
                 return u64::MAX;
             }
             self.joins += 1;
-            let guest = Guest {
-                open: false,
-                going: false,
-                patience_ns: None,
-            };
-            self.guests.insert(id, guest);
-            let stay = self.coming.stay.as_nanos() as u64;
-            let stay = stay / 2 + self.random.next_u64() % stay.max(1);
-            self.leaves.insert((now_ns + stay, id));
+            self.sit(id, now_ns);
         }
         now_ns
+    }
+
+    /// Those come back who have been away for long enough; when the next one does.
+    fn come_back(&mut self, crowd: &mut Crowd, reactor: &mut Reactor, now_ns: u64) -> u64 {
+        while let Some(next) = self.away.first_entry() {
+            let at_ns = next.key().0;
+            if at_ns > now_ns {
+                return at_ns;
+            }
+            let ((_, before), after) = next.remove_entry();
+            let id = reactor.begun();
+            crowd.take_seat_of(before);
+            let path = crowd.path(id).map(str::to_owned);
+            let begun = reactor.connect_after(Role::Subscriber, path.as_deref(), Some(after));
+            if let Err(why) = begun {
+                crowd.drop_last_seat();
+                self.failed = Some(format!("a return: cannot connect: {why}"));
+                continue;
+            }
+            self.returns += 1;
+            self.sit(id, now_ns);
+        }
+        u64::MAX
+    }
+
+    /// One has come, for a time that chance decides.
+    fn sit(&mut self, id: usize, now_ns: u64) {
+        let guest = Guest {
+            open: false,
+            going: false,
+            patience_ns: None,
+        };
+        self.guests.insert(id, guest);
+        let stay_ns = match self.over {
+            true => 0,
+            false => self.about(self.coming.stay),
+        };
+        self.leaves.insert((now_ns + stay_ns, id));
+    }
+
+    /// Half of this time to one and a half, nanoseconds.
+    fn about(&mut self, time: Duration) -> u64 {
+        let ns = time.as_nanos() as u64;
+        ns / 2 + self.random.next_u64() % ns.max(1)
+    }
+
+    /// Cuts one that has just decided to leave, if chance wants it to come back instead and it knows
+    /// how far it has got.
+    fn cut(&mut self, id: usize, reactor: &mut Reactor, now_ns: u64) -> bool {
+        let fresh = |guest: &Guest| guest.open && guest.patience_ns.is_none();
+        let percent = u64::from(self.coming.returning);
+        if self.over || percent == 0 || !self.guests.get(&id).is_some_and(fresh) {
+            return false;
+        }
+        let Some(after) = reactor.position(id) else {
+            return false;
+        };
+        if self.random.next_u64() % 100 >= percent {
+            return false;
+        }
+        self.guests.remove(&id);
+        reactor.vanish(id);
+        let back_ns = now_ns + self.about(self.coming.away);
+        self.away.insert((back_ns, id), after);
+        true
     }
 
     /// Lets one go that has decided to, once it has all it must have, or has waited long enough.
@@ -228,6 +298,10 @@ impl Churn {
         figures.add("joins", self.joins as f64, "subscribers came");
         figures.add("goodbyes", self.said_goodbye as f64, "said goodbye");
         figures.add("vanished", self.vanished as f64, "left without a word");
+        if self.coming.returning > 0 {
+            let about = "were cut, and came back with the id of their last message";
+            figures.add("returns", self.returns as f64, about);
+        }
         figures.add("guest_deliveries", deliveries as f64, "messages they got");
         figures.add(
             "guest_lost",
@@ -245,6 +319,9 @@ impl Churn {
         let name = "connect and handshake".to_owned();
         report.latency.insert(name, self.handshakes.summary());
         report.verdict.faults.add(&faults);
+        parts
+            .iter()
+            .for_each(|part| report.verdict.add_gaps(part.announced()));
         report.verdict.delivered += deliveries;
         report.verdict.expected += deliveries + faults.lost;
         let theirs = |(id, why): &&(usize, Ended)| !crowd.must_stay(*id) && *why != Ended::Left;

@@ -72,7 +72,8 @@ pub fn run(options: &Idle) -> Result<Report, String> {
         load.verdict(),
         load.ledger.foreign(),
         ended,
-    );
+    )
+    .with_gaps(load.ledger.gaps());
     stage.reactor.close();
     let measured = Measured {
         connections: total as u64,
@@ -196,10 +197,14 @@ impl Load for OneMessage {
     }
 
     fn take(&mut self, id: usize, text: bool, payload: &[u8], now_ns: u64) {
-        if let Seen::Fresh(stamp) = self.ledger.deliver(id, text, payload) {
+        if let Seen::Fresh(stamp, _) = self.ledger.deliver(id, text, payload) {
             let latency = now_ns.saturating_sub(stamp.intended_ns);
             self.spread.deliver(0, stamp.sequence, Some(latency));
         }
+    }
+
+    fn gap(&mut self, id: usize, missed: Option<u64>) {
+        self.ledger.gap(id, missed);
     }
 
     fn delivered(&self) -> u64 {

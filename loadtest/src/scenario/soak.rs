@@ -62,7 +62,7 @@ pub fn run(options: &Soak) -> Result<Report, String> {
             "--duration is {intervals} times --every: 2 to {INTERVALS_MAX} are sensible"
         ));
     }
-    let guests = options.coming.check(whole)?;
+    let guests = options.coming.check(whole, common.dialect.dialect)?;
     let plan = options.people.plan(sending, common.dialect.talk());
     let stay = plan.connections();
     let after_each = common.grace + 2 * options.coming.stay;

@@ -13,6 +13,7 @@ use clap::Parser;
 use super::recipe::{Peer, Recipe, Shape};
 use super::score::{Cell, Figures};
 use crate::cli::{Cli, Scenario};
+use crate::dialect::Heard;
 use crate::drive::{Connected, Stage};
 use crate::report::Report;
 use crate::scenario::fanout::{self, Fanout};
@@ -121,7 +122,7 @@ impl<'a> Seat<'a> {
         let turned = self
             .stage
             .reactor
-            .turn(Instant::now(), &mut |_, _, _: &[u8], _| {});
+            .turn(Instant::now(), &mut |_, _: Heard<'_>, _| {});
         if let Err(e) = turned {
             self.gone.get_or_insert(format!("polling failed: {e}"));
         }
@@ -420,7 +421,12 @@ mod tests {
     #[test]
     fn the_recipes_that_come_along_make_sense() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-        for name in ["peers.toml", "paired.toml"] {
+        for name in [
+            "peers.toml",
+            "paired.toml",
+            "deflate.toml",
+            "transports.toml",
+        ] {
             let recipe = Recipe::read(&folder.join(name)).unwrap();
             for (peer, shape) in recipe
                 .peers
