@@ -27,7 +27,7 @@ use crate::target::spawn::free_port;
 use crate::url::Url;
 use crate::versus::Versus;
 
-/// Drives any WebSocket server and proves what it delivered.
+/// Drives servers of WebSockets, event streams and long-polls and proves what they delivered.
 ///
 /// Exit codes: 0 all is well, 1 deliveries were wrong, 2 the run could not be made,
 /// 3 the client itself was too slow, so its figures mean nothing.

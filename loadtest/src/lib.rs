@@ -1,4 +1,4 @@
-//! longwave-loadtest: drives any WebSocket server and proves what it delivered.
+//! longwave-loadtest: drives servers of WebSockets, event streams and long-polls and proves what it delivered.
 //!
 //! | file | job |
 //! |---|---|

@@ -27,6 +27,8 @@ pub struct Poll {
 struct Answer {
     /// It is a message, and not only word that there was none.
     has_message: bool,
+    /// Where one stands who has all of it.
+    place: Option<Position>,
     /// Bytes of its body, if it says so.
     length: Option<usize>,
     /// What came of it and was not told.
@@ -81,13 +83,13 @@ impl Poll {
         let mut each = |part: Part<'_>| match part {
             Part::Head(head) if head.code < 200 => Ok(()),
             Part::Head(_) if ends > 0 => Err("an answer that nobody asked for".to_owned()),
-            Part::Head(head) => answer.begin(&head, after, hear),
+            Part::Head(head) => answer.begin(&head, hear),
             Part::Body(piece) => {
                 answer.piece(piece, hear);
                 Ok(())
             }
             Part::End { closes } => {
-                answer.end(hear);
+                *after = answer.end(hear).or(after.take());
                 closed |= closes;
                 ends += 1;
                 Ok(())
@@ -105,12 +107,7 @@ impl Poll {
 }
 
 impl Answer {
-    fn begin(
-        &mut self,
-        head: &Head<'_>,
-        after: &mut Option<Position>,
-        hear: &mut impl Hear,
-    ) -> Result<(), String> {
+    fn begin(&mut self, head: &Head<'_>, hear: &mut impl Hear) -> Result<(), String> {
         let place = head.field("last-modified").zip(head.field("etag"));
         if !matches!(head.code, 200 | 408) {
             return Err(format!("a poll was answered {} {}", head.code, head.reason));
@@ -119,10 +116,9 @@ impl Answer {
         if self.has_message && place.is_none() {
             return Err("an answer without Last-Modified and Etag: what follows it?".to_owned());
         }
-        if let Some((time, tag)) = place {
-            let fields = [("If-Modified-Since", time), ("If-None-Match", tag)];
-            *after = Some(Position::new(&fields));
-        }
+        self.place = place.map(|(time, tag)| {
+            Position::new(&[("If-Modified-Since", time), ("If-None-Match", tag)])
+        });
         if let Some(gap) = head.field("longwave-gap") {
             hear(Heard::Gap(missed(gap)));
         }
@@ -140,7 +136,7 @@ impl Answer {
         }
     }
 
-    fn end(&mut self, hear: &mut impl Hear) {
+    fn end(&mut self, hear: &mut impl Hear) -> Option<Position> {
         if self.has_message && !std::mem::take(&mut self.told) {
             hear(payload(&self.body));
         }
@@ -148,6 +144,7 @@ impl Answer {
         if self.body.capacity() > KEEP_BYTES_MAX {
             self.body = Vec::new();
         }
+        self.place.take()
     }
 }
 

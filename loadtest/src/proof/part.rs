@@ -52,9 +52,11 @@ impl Part {
         }
     }
 
-    /// It is in: what is sent from now on must come.
+    /// It is in: what is sent from now on must come. One that already means to leave was never in.
     pub fn join(&mut self, book: &Book) {
-        self.joined.get_or_insert_with(|| book.sent().to_vec());
+        if self.leaving.is_none() {
+            self.joined.get_or_insert_with(|| book.sent().to_vec());
+        }
     }
 
     /// It means to leave: what is sent from now on may come or not.
@@ -231,6 +233,17 @@ mod tests {
             assert_eq!(scene.part.fresh(), range.len() as u64);
             assert_eq!(scene.part.bytes(), range.len() as u64 * 40);
         }
+    }
+
+    #[test]
+    fn one_that_leaves_before_it_counts_as_in_misses_nothing_but_holes() {
+        let mut scene = Scene::new();
+        scene.part.joined = None;
+        assert_eq!(scene.get([12, 13].into_iter()), Faults::default());
+        assert!(scene.part.may_go());
+        scene.part.join(&scene.book);
+        assert_eq!(scene.part.verdict(), Faults::default());
+        assert_eq!(scene.get([15].into_iter()).lost, 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file is its own crate and uses its part
 
 pub mod faulty;
+pub mod history;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

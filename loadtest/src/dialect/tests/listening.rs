@@ -146,9 +146,11 @@ fn polls_one_after_the_other_cut_anywhere() {
         assert_eq!(request, "GET /a HTTP/1.1\r\nHost: 127.0.0.1:9\r\n\r\n");
         assert!(talk.session.is_open());
         for (answer, place) in answers.iter().zip([1, 2, 5]) {
+            let before = talk.session.position();
             let (one, two) = answer.split_at(cut.min(answer.len() - 1));
             talk.bytes(one).unwrap();
             assert!(talk.asked().is_empty(), "one request at a time");
+            assert_eq!(talk.session.position(), before, "it has not got it");
             talk.bytes(two).unwrap();
             assert_eq!(talk.asked(), asks_after(place));
         }
