@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, files};
 use crate::link::{Handle, mailbox};
 use crate::net::descriptors;
 use crate::net::epoll::Epoll;
@@ -73,6 +73,9 @@ impl Server {
     pub fn bind(config: &Config) -> Result<Server, BindError> {
         config.check().map_err(BindError::Config)?;
         let mut settings = config.settings.clone();
+        if let Some(files) = files::load(config).map_err(BindError::Config)? {
+            settings.files = files;
+        }
         let limits = &mut settings.limits;
         let descriptors = descriptors::raise_limit();
         limits.connections_max = descriptors::connections(limits.connections_max, descriptors);

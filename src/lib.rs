@@ -4,7 +4,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | `limits`, `close`, `mark`, `settings`, `counters` |
+//! | 0 | `limits`, `close`, `mark`, `files`, `settings`, `counters` |
 //! | 1 | `wire`, `buf`, `timers` |
 //! | 2 | `ws`, `http`, `stream` |
 //! | 3 | `hub` |
@@ -16,6 +16,7 @@
 
 pub mod close;
 pub mod counters;
+pub mod files;
 pub mod limits;
 pub mod mark;
 pub mod settings;

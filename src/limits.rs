@@ -112,6 +112,10 @@ pub const LAG_LOOK_MS: u64 = 100;
 /// The rest of a message that a skipping subscriber is still owed is kept for it up to this size;
 /// with more, it is closed.
 pub const SKIP_REST_BYTES_MAX: usize = bound(16 * 1024, 1024);
+/// Files and directories that are served, all together; more: refused at start.
+pub const STATIC_FILES_MAX: usize = 10_000;
+/// Directories below each other that are served; more: refused at start.
+pub const STATIC_DEPTH_MAX: usize = 32;
 /// After EMFILE on accept: try again this much later, or when a connection closes.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 /// Bytes of free segments that the pool keeps for reuse.
@@ -205,6 +209,9 @@ pub struct Limits {
     pub poll_hold_ms: u64,
     /// How long an EventSource is told to wait before it connects again.
     pub retry_ms: u64,
+    /// Bytes of all files that are served together, beside `memory_bytes_max`. Over: refused at
+    /// start.
+    pub static_bytes_max: usize,
 }
 
 /// The default of `message_bytes_max`.
@@ -260,6 +267,7 @@ impl Default for Limits {
             history_memory_max: HISTORY_MEMORY,
             poll_hold_ms: 25_000,
             retry_ms: 2_000,
+            static_bytes_max: 64 * MESSAGE_BYTES,
         }
     }
 }
@@ -307,6 +315,7 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("history_memory", 0, 1 << 50),
     ("poll_hold", 1_000, 600_000),
     ("retry", 100, 3_600_000),
+    ("static_bytes_max", 1, 1 << 40),
 ];
 
 impl Limits {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::files::Files;
 use crate::limits::Limits;
 
 /// Everything the relay is told at start.
@@ -34,6 +35,8 @@ pub struct Settings {
     pub no_deflate: bool,
     /// Where a subscriber begins that names no message.
     pub start: Begin,
+    /// What is served at `/` beside all else.
+    pub files: Files,
 }
 
 impl fmt::Debug for Settings {
@@ -51,6 +54,7 @@ impl fmt::Debug for Settings {
             .field("admin_hosts", &self.admin_hosts)
             .field("no_deflate", &self.no_deflate)
             .field("start", &self.start)
+            .field("files", &self.files)
             .finish()
     }
 }

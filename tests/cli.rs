@@ -66,6 +66,7 @@ fn samples(option: &Opt) -> [String; 3] {
         "log-format" => ["json", "human", "json"],
         "slow" => ["skip", "close", "skip"],
         "start" => ["oldest", "newest", "oldest"],
+        "static" => ["one", "two", "three"],
         "no-page" | "no-deflate" => ["true", "false", "true"],
         _ => return [1, 2, 3].map(|more| bound_plus(option, more)),
     };
@@ -309,6 +310,33 @@ fn a_file_that_cannot_be_read_is_one_line() {
     );
     let line = refused(&["--config", &file("syntax", "listen = [\n\n")], &[]);
     assert!(line.contains("syntax.toml line "), "{line}");
+}
+
+#[test]
+fn a_directory_of_files_is_read_before_anything_is_served() {
+    for flags in [&["--check", "--static=no/such"][..], &["--static=no/such"]] {
+        let line = refused(flags, &[]);
+        assert!(
+            line.starts_with("static \"no/such\" cannot be read: No such file"),
+            "{line}"
+        );
+    }
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli-static");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("index.html"), "12345").unwrap();
+    let flag = format!("--static={}", directory.display());
+    let text = check(&[&flag, "--static-bytes-max=5"], &[]);
+    assert_eq!(
+        value(&text, "static"),
+        format!("\"{}\"", directory.display())
+    );
+    let again = check(&["--config", &file("static", &text), "--static="], &[]);
+    assert_eq!(value(&again, "static"), "\"\"");
+    let line = refused(&[&flag, "--static-bytes-max=4"], &[]);
+    assert!(
+        line.ends_with("has more than static_bytes_max (4) in its files, with \"index.html\""),
+        "{line}"
+    );
 }
 
 #[test]

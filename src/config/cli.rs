@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use super::merge::{FOLLOWERS, Given, merge, nearest};
 use super::options::{Kind, OPTIONS, Opt, variable};
 use super::show::Note;
-use super::{Config, file, show, values};
+use super::{Config, file, files, show, values};
 
 /// What the command is asked to do.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ pub fn command(
     if !check {
         return Ok(Command::Run(Box::new(config)));
     }
+    files::load(&config)?;
     let text = show::toml(&config, |o| match sources.get(&o.key()) {
         Some(from) => Note::From(from.clone()),
         None if FOLLOWERS.contains(&o.key().as_str()) => Note::Follows,

@@ -10,7 +10,9 @@
 pub mod channels;
 pub mod cli;
 pub mod file;
+pub mod files;
 pub mod logging;
+pub mod media;
 pub mod merge;
 pub mod options;
 pub mod show;
@@ -45,6 +47,8 @@ pub struct Config {
     /// Addresses for operators, may be none: metrics, connections and probes are there and no
     /// longer on `listen`.
     pub admin_listen: Vec<SocketAddr>,
+    /// The directory whose files are served at `/`, read once at start.
+    pub static_dir: Option<String>,
     /// What the relay is told: its bounds, whom it lets in, what it offers.
     pub settings: Settings,
     /// How a log line looks.
@@ -58,6 +62,7 @@ impl Default for Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             admin_listen: Vec::new(),
+            static_dir: None,
             settings: Settings::default(),
             log_format: LogFormat::Human,
             log_filter: "info".to_owned(),

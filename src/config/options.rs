@@ -156,6 +156,20 @@ pub const OPTIONS: &[Opt] = &[
         default: "",
     },
     Opt {
+        flag: "static",
+        kind: Kind::Text {
+            get: |c| c.static_dir.clone(),
+            set: |c, text| {
+                c.static_dir = (!text.is_empty()).then(|| text.to_owned());
+                Ok(())
+            },
+        },
+        heading: LISTENING,
+        value: "DIR",
+        help: "Serve the files of this directory at /, from memory: it is read once, at start. Its index.html takes the place of the page to try it",
+        default: "none",
+    },
+    Opt {
         flag: "allow-origin",
         kind: Kind::List { get: origins, set: set_origins },
         heading: ADMISSION,
@@ -210,6 +224,7 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Bytes unflushed_bytes_max, "unflushed-bytes-max", "Messages of one channel not yet offered to its subscribers; past it, publishers wait", "4 x message-bytes-max, at most lag-bytes-max"),
     bound!(Bytes send_buffer_bytes, "send-buffer", "The kernel's send buffer of one connection; 0 leaves it to the kernel"),
     bound!(Bytes memory_bytes_max, "memory-bytes-max", "All messages in memory together; past it, the most lagging or largest are closed", "1GiB, or more if lag-bytes-max needs it"),
+    bound!(Bytes static_bytes_max, "static-bytes-max", "All files of --static together; with more it does not start"),
     bound!(Count mailbox_messages_max, "mailbox-messages-max", "Messages that another thread has handed over and the relay has not taken yet"),
     bound!(Bytes mailbox_bytes_max, "mailbox-bytes-max", "Bytes of such messages", "16MiB, or more if message-bytes-max needs it"),
     bound!(Millis head_timeout_ms, "head-timeout", "From connecting to a complete request; slower ones get 408"),

@@ -13,6 +13,7 @@ pub mod body;
 pub mod cors;
 pub mod date;
 pub mod fields;
+pub mod files;
 pub mod form_data;
 pub mod framing;
 #[doc(hidden)]
@@ -32,6 +33,7 @@ pub use body::{Body, Piece};
 pub use cors::Cors;
 pub use date::{http_date, unix_seconds};
 pub use fields::{has_token, header, header_once};
+pub use files::{file_path, has_already, is_file_name};
 pub use form_data::{Part, Parts, form_boundary};
 pub use framing::BodyKind;
 pub use head::head_end;

@@ -39,7 +39,7 @@ pub fn is_channel_name(name: &str) -> bool {
 }
 
 /// Whether every `%` is followed by two hexadecimal digits.
-fn escapes_are_whole(segment: &str) -> bool {
+pub(super) fn escapes_are_whole(segment: &str) -> bool {
     let hex = |b: &u8| b.is_ascii_hexdigit();
     let mut parts = segment.split('%').map(str::as_bytes);
     parts.next();

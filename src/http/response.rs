@@ -59,7 +59,8 @@ pub struct Answer<'a> {
 impl Answer<'_> {
     /// Writes the answer behind what `out` holds.
     pub fn append(&self, out: &mut Vec<u8>) {
-        out.reserve(256 + self.body.len());
+        let written = has_body(self.status) && !self.reply.head_only;
+        out.reserve(256 + if written { self.body.len() } else { 0 });
         let phrase = reason_phrase(self.status);
         // Writing to a Vec cannot fail.
         let _ = write!(out, "HTTP/1.1 {} {phrase}\r\n", self.status);
@@ -75,7 +76,7 @@ impl Answer<'_> {
         self.cors.append(out);
         self.append_connection(out);
         out.extend_from_slice(b"\r\n");
-        if has_body(self.status) && !self.reply.head_only {
+        if written {
             out.extend_from_slice(self.body);
         }
     }
@@ -197,6 +198,7 @@ const fn reason_phrase(status: u16) -> &'static str {
         201 => "Created",
         202 => "Accepted",
         204 => "No Content",
+        301 => "Moved Permanently",
         304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod files;
 mod forms;
 mod heads;
 mod lines;

@@ -7,7 +7,9 @@ use crate::close::Reason;
 use crate::conn::{Conn, Spares};
 use crate::counters::Counters;
 use crate::hub::{Lag, Offered, Progress, Report};
-use crate::limits::{BYTES_PER_WRITE, UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN};
+use crate::limits::{
+    BYTES_PER_WRITE, SEND_BYTES_PER_TURN, UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN,
+};
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Wire};
 
@@ -315,6 +317,7 @@ fn send_out<W: Wire>(
     counters: &mut Counters,
     spares: &mut Spares,
 ) -> Progress {
+    let mut offered = 0;
     while let Some(out) = &mut peer.out {
         if out.is_empty() {
             peer.out
@@ -333,6 +336,10 @@ fn send_out<W: Wire>(
         out.consume(n);
         if sent != Sent::All {
             return Progress::Blocked;
+        }
+        offered += n;
+        if offered >= SEND_BYTES_PER_TURN && !out.is_empty() {
+            return Progress::More;
         }
     }
     Progress::All

@@ -154,6 +154,7 @@ fn bounds(l: &Limits) -> Vec<(&'static str, u64)> {
         ("memory_bytes_max", l.memory_bytes_max),
         ("mailbox_messages_max", l.mailbox_messages_max),
         ("mailbox_bytes_max", l.mailbox_bytes_max),
+        ("static_bytes_max", l.static_bytes_max),
         ("history_messages", l.history_messages_max),
         ("history_bytes", l.history_bytes_max),
         ("history_memory", l.history_memory_max),

@@ -13,6 +13,7 @@ mod admin;
 mod closing;
 mod drain;
 mod expire;
+mod files;
 mod flush;
 mod frames;
 mod inbox;

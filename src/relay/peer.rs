@@ -200,7 +200,7 @@ impl Peer {
 
     /// Bytes of private output not yet sent.
     pub fn out_len(&self) -> usize {
-        self.out.as_ref().map_or(0, |o| o.pending().len())
+        self.out.as_ref().map_or(0, |o| o.len())
     }
 
     /// Where to append private output.

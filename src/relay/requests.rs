@@ -1,5 +1,7 @@
 //! What an HTTP peer sends, and how it is answered.
 
+use std::sync::Arc;
+
 use super::Relay;
 use super::peer::{ADMIN, Phase};
 use crate::close::Reason;
@@ -157,9 +159,22 @@ impl Relay {
 
     /// Answers a request. `origin`: the origin to be let read it.
     pub(super) fn answer(&mut self, slot: u32, answer: Answer<'_>, origin: Option<&str>, now: u64) {
+        self.answer_sharing(slot, answer, None, origin, now);
+    }
+
+    /// As [`Relay::answer`]; the body is sent from `shared`, if given, which then is the same.
+    pub(super) fn answer_sharing(
+        &mut self,
+        slot: u32,
+        answer: Answer<'_>,
+        shared: Option<Arc<[u8]>>,
+        origin: Option<&str>,
+        now: u64,
+    ) {
         let keep_alive = answer.reply.keep_alive && self.drain.is_none();
         let reply = Reply {
             keep_alive,
+            head_only: answer.reply.head_only || shared.is_some(),
             ..answer.reply
         };
         let cors = match answer.cors {
@@ -172,6 +187,9 @@ impl Relay {
             ..answer
         }
         .append(self.out_tail(slot));
+        if let (Some(body), Some(out)) = (shared, &mut self.peer(slot).out) {
+            out.share(body);
+        }
         self.answered(slot, keep_alive, Reason::Done, now);
     }
 
@@ -203,4 +221,15 @@ impl Relay {
             self.arm(slot);
         }
     }
+}
+
+/// Whether a request is one that only reads.
+pub(super) fn check_get(request: &Request<'_, '_>) -> Result<(), Reason> {
+    if !matches!(request.method, "GET" | "HEAD") {
+        return Err(Reason::BadMethod);
+    }
+    if request.body != BodyKind::None {
+        return Err(Reason::BadRequest);
+    }
+    Ok(())
 }

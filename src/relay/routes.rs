@@ -2,7 +2,7 @@
 
 use super::Relay;
 use super::peer::{ADMIN, BLOCKED, ECHO};
-use super::requests::{CHANNEL_METHODS, INFO_METHODS};
+use super::requests::{CHANNEL_METHODS, INFO_METHODS, check_get};
 use crate::close::Reason;
 use crate::conn::{Conn, WsConn};
 use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Transport};
@@ -26,7 +26,7 @@ impl Relay {
             return self.admin_route(slot, request, now);
         }
         match request.path {
-            "/" if !self.settings.no_page => {
+            "/" if !self.settings.no_page && !self.settings.files.has_index() => {
                 let headers = [
                     ("Cache-Control", "no-cache"),
                     ("X-Content-Type-Options", "nosniff"),
@@ -51,7 +51,7 @@ impl Relay {
             "/echo" => self.upgrade(slot, request, None, now),
             path => match path.strip_prefix("/channels/") {
                 Some(rest) => self.channel_route(slot, request, rest, origin, now),
-                None => Err(Reason::NotFound),
+                None => self.file(slot, request, origin, now),
             },
         }
     }
@@ -64,12 +64,7 @@ impl Relay {
         origin: Option<&str>,
         now: u64,
     ) -> Result<(), Reason> {
-        if !matches!(request.method, "GET" | "HEAD") {
-            return Err(Reason::BadMethod);
-        }
-        if request.body != BodyKind::None {
-            return Err(Reason::BadRequest);
-        }
+        check_get(request)?;
         self.answer(
             slot,
             Answer {

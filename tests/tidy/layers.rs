@@ -8,7 +8,7 @@ use crate::files::File;
 
 /// The modules of each layer, by number.
 pub const LAYERS: &[&[&str]] = &[
-    &["limits", "close", "mark", "settings", "counters"],
+    &["limits", "close", "mark", "files", "settings", "counters"],
     &["wire", "buf", "timers"],
     &["ws", "http", "stream"],
     &["hub"],
