@@ -67,6 +67,8 @@ impl Relay {
             listen: vec![([127, 0, 0, 1], 0).into()],
             ..Config::default()
         };
+        // What is kept is held: without it, memory returns to nothing.
+        config.settings.limits.history_messages_max = 0;
         change(&mut config);
         config.settings.limits.fit_history();
         let server = Server::bind(&config).unwrap_or_else(|e| panic!("{e}"));
