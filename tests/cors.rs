@@ -3,10 +3,19 @@
 #[path = "faults/support.rs"]
 mod support;
 
+use longwave::Config;
 use longwave::settings::Origins;
-use support::{Answer, Relay};
+use support::{Answer, Relay, exchange};
 
 const PAGE: &str = "https://page.example";
+
+/// A relay that keeps nothing, so that all its memory is free again when a test is over.
+fn relay(change: impl FnOnce(&mut Config)) -> Relay {
+    Relay::start(|config| {
+        config.settings.limits.history_messages_max = 0;
+        change(config);
+    })
+}
 
 /// One request with an `Origin`, or without one.
 fn ask(relay: &Relay, line: &str, origin: Option<&str>, further: &str) -> Answer {
@@ -29,7 +38,7 @@ const SHARED: [&str; 3] = ["Allow-Origin", "Allow-Credentials", "Expose-Headers"
 
 #[test]
 fn every_answer_names_the_origin_that_asked_and_nobody_else() {
-    let relay = Relay::plain();
+    let relay = relay(|_| {});
     for (line, further, status) in [
         ("GET /", "", 200),
         ("GET /healthz", "", 200),
@@ -63,11 +72,58 @@ fn every_answer_names_the_origin_that_asked_and_nobody_else() {
     relay.recovers();
 }
 
+/// An answer that may go on without end: what is told stands in its head.
+fn listen(relay: &Relay, query: &str, origin: Option<&str>) -> Answer {
+    let origin = origin.map_or(String::new(), |o| format!("Origin: {o}\r\n"));
+    let mut peer = relay.connect();
+    peer.write(format!(
+        "GET /channels/a{query} HTTP/1.1\r\nHost: x\r\n{origin}\r\n"
+    ));
+    peer.answer()
+}
+
+#[test]
+fn subscribers_may_read_where_they_are_from_other_origins_too() {
+    let relay = Relay::plain();
+    let none = ["?wait=0", "?wait=0&transport=poll"];
+    let streams = [
+        "eventsource",
+        "mixed",
+        "chunked",
+        "iframe&callback=parent.f",
+    ];
+    let streams = streams.map(|name| format!("?transport={name}"));
+    let bad = ["?last_event_id=x", "?transport=x"];
+    let queries = none.iter().chain(&bad).map(|q| (*q).to_owned());
+    for query in queries.chain(streams) {
+        let answer = listen(&relay, &query, Some(PAGE));
+        assert_eq!(told(&answer), SHARED, "{query}: {}", answer.head);
+        let named = answer.header("access-control-allow-origin");
+        assert_eq!(named, Some(PAGE), "{query}");
+        let answer = listen(&relay, &query, None);
+        assert!(told(&answer).is_empty(), "{query}: {}", answer.head);
+        assert!(answer.head.contains("\r\nVary: Origin\r\n"), "{query}");
+    }
+    // One that has a message: its head is put together elsewhere.
+    let body = "Content-Length: 2\r\n\r\nhi";
+    assert_eq!(ask(&relay, "POST /channels/a", None, body).status, 202);
+    for query in ["?last_event_id=oldest", "?last_event_id=-1&multipart=true"] {
+        let answer = listen(&relay, query, Some(PAGE));
+        assert_eq!(
+            (answer.status, told(&answer)),
+            (200, SHARED.to_vec()),
+            "{query}"
+        );
+    }
+    exchange(relay.address);
+}
+
 #[test]
 fn a_preflight_is_answered_wherever_pages_may_ask() {
-    let relay = Relay::plain();
+    let relay = relay(|_| {});
     for (path, methods) in [
-        ("/channels/a", "GET, POST, PUT, OPTIONS"),
+        ("/channels/a", "GET, HEAD, POST, PUT, OPTIONS"),
+        ("/channels/a,b", "GET, HEAD, POST, PUT, OPTIONS"),
         ("/channels/a/info", "GET, HEAD, OPTIONS"),
     ] {
         let asked = "Access-Control-Request-Method: PUT\r\n\
@@ -103,7 +159,7 @@ fn a_preflight_is_answered_wherever_pages_may_ask() {
 
 #[test]
 fn an_origin_that_is_not_let_in_is_refused_and_not_named() {
-    let relay = Relay::start(|config| {
+    let relay = relay(|config| {
         config.settings.origins = Origins::List(vec![PAGE.into()]);
     });
     for line in [
@@ -129,7 +185,7 @@ fn an_origin_that_is_not_let_in_is_refused_and_not_named() {
 
 #[test]
 fn a_message_that_is_refused_on_its_way_tells_the_page_why() {
-    let relay = Relay::start(|config| {
+    let relay = relay(|config| {
         config.settings.publish_key = Some("secret".into());
         config.settings.limits.message_bytes_max = 1000;
     });

@@ -10,7 +10,7 @@ use crate::http::{self, Answer, BodyKind, Cors, Reply, Request};
 use crate::limits::HEADERS_MAX;
 
 /// Methods that a channel knows, for `Allow`.
-pub(super) const CHANNEL_METHODS: &str = "GET, POST, PUT, OPTIONS";
+pub(super) const CHANNEL_METHODS: &str = "GET, HEAD, POST, PUT, OPTIONS";
 
 /// Methods that what is told of channels knows.
 pub(super) const INFO_METHODS: &str = "GET, HEAD, OPTIONS";

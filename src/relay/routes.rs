@@ -103,7 +103,10 @@ impl Relay {
                 let name = http::channel_name(rest)?;
                 self.begin_upload(slot, request, &name, origin, now)
             }
-            "OPTIONS" => self.preflight(slot, request, CHANNEL_METHODS, origin, now),
+            "OPTIONS" => {
+                http::channel_names(rest)?;
+                self.preflight(slot, request, CHANNEL_METHODS, origin, now)
+            }
             _ => self.listen(slot, request, rest, origin, now),
         }
     }
