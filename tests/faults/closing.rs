@@ -212,10 +212,11 @@ fn the_port_can_be_taken_again_while_connections_are_in_time_wait() {
     }
     drop(peers);
     relay.has_stopped();
-    let config = Config {
+    let mut config = Config {
         listen: vec![relay.address],
         ..Config::default()
     };
+    config.settings.limits.history_messages_max = 0;
     let again = Relay::run(Server::bind(&config).unwrap_or_else(|e| panic!("{e}")));
     again.recovers();
 }

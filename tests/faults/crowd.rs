@@ -118,10 +118,11 @@ fn coming_and_going_during_a_broadcast_disturbs_nobody() {
 /// address is refused by name.
 #[test]
 fn ipv6_and_ipv4_share_the_channels() {
-    let config = Config {
+    let mut config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()],
         ..Config::default()
     };
+    config.settings.limits.history_messages_max = 0;
     let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
     let server = match Server::bind(&config) {
         Ok(server) => server,

@@ -121,6 +121,7 @@ fn a_close_is_answered_with_its_code() {
 fn memory_follows_the_bytes_that_come_not_the_length_declared() {
     let relay = Relay::start(|c| {
         c.settings.limits = longwave::config::limits_for(512 << 20);
+        c.settings.limits.history_messages_max = 0;
     });
     let mut peers = Vec::new();
     for _ in 0..20 {

@@ -61,13 +61,13 @@ impl Relay {
         Relay::start(|config| change(&mut config.settings.limits))
     }
 
-    /// With another configuration.
+    /// With another configuration. History is off unless it is asked for: what is kept for those who
+    /// come back is memory that stays.
     pub fn start(change: impl FnOnce(&mut Config)) -> Relay {
         let mut config = Config {
             listen: vec![([127, 0, 0, 1], 0).into()],
             ..Config::default()
         };
-        // What is kept is held: without it, memory returns to nothing.
         config.settings.limits.history_messages_max = 0;
         change(&mut config);
         config.settings.limits.fit_history();
