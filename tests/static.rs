@@ -288,3 +288,22 @@ fn pipelined_files_come_whole_and_in_order() {
     drop(peer);
     relay.recovers();
 }
+
+/// An answer does not wait for that of a poll which was sent behind its request.
+#[test]
+fn a_file_comes_at_once_although_a_poll_waits_behind_it() {
+    const LARGE: usize = 200_000;
+    let relay = serving("poll", LARGE);
+    for (path, len) in [("/app.js", 5), ("/large.bin", LARGE)] {
+        let mut peer = relay.connect();
+        peer.write(request("GET", path, "") + &request("GET", "/channels/news", ""));
+        assert_eq!(peer.answer().body.len(), len, "{path}");
+        let kind = "Content-Type: text/plain\r\nContent-Length: 2\r\n";
+        wait_until("the poll is there", || {
+            let post = request("POST", "/channels/news", kind) + "hi";
+            relay.connect().ask(post).status == 201
+        });
+        assert_eq!(peer.answer().body, b"hi", "{path}");
+    }
+    relay.recovers();
+}

@@ -247,7 +247,14 @@ impl Relay {
             ..
         } = self;
         let peer = &mut peers[slot as usize];
-        if let Conn::Poll(_) = peer.conn {
+        if let Conn::Poll(poll) = &peer.conn {
+            // The answer to a request before it does not wait for its message.
+            if !poll.is_begun() {
+                match send_out(peer, slot, wire, counters, spares) {
+                    Progress::All => {}
+                    other => return other,
+                }
+            }
             return drain_poll(peer, hub, wire, counters);
         }
         if let Some(place) = peer.place()
