@@ -144,12 +144,16 @@ reasons! {
     BadMessageId, "bad_message_id", 0, 400, "Message ID invalid";
     /// A query parameter with a value that means nothing; in an operator's request also one that is unknown or
     /// given twice.
-    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are sort=lag or age and limit=1 to 200 on /connections; transport=websocket, eventsource, chunked, mixed, iframe or poll, gap=accept, and wait, multipart, events, base64 and echo=true or false on a channel";
+    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are sort=lag or age and limit=1 to 200 on /connections; pattern=, limit=1 to 1000 and from= on /channels; transport=websocket, eventsource, chunked, mixed, iframe or poll, gap=accept, and wait, multipart, events, base64 and echo=true or false on a channel";
     /// An `Expect` other than `100-continue` (RFC 9110 10.1.1).
     BadExpect, "bad_expect", 0, 417, "unknown expectation";
     /// An `Origin` outside `--allow-origin`.
     BadOrigin, "bad_origin", 0, 403, "origin not allowed";
-    /// At an admin address: a `Host` that is no address, not localhost, and not `--admin-host` (RFC 9110
+    /// To manage channels is for this machine alone, as no key and no admin address is set.
+    NotLocal, "not_local", 0, 403, "only for this machine and not by a proxy, unless --publish-key or --admin-listen is set";
+    /// To manage channels is for the admin address.
+    AdminOnly, "admin_only", 0, 403, "only at the admin address, or with the publish key where one is set";
+    /// At an admin address, or where channels are managed: a `Host` that is no address, not localhost, and not `--admin-host` (RFC 9110
     /// 15.5.20).
     ForeignHost, "foreign_host", 0, 421, "not for this host: use an IP address or localhost, or start with --admin-host";
     /// No or a wrong `--publish-key`.

@@ -99,6 +99,13 @@ pub const ADMIN_REFUSALS_MAX: usize = 8;
 pub const LISTED_MAX: usize = 200;
 /// See `LISTED_MAX`.
 pub const LISTED_DEFAULT: usize = 20;
+/// Channels in one answer to who asks which there are, at most, and where the request does not say.
+pub const CHANNELS_LISTED_MAX: usize = 1000;
+/// See `CHANNELS_LISTED_MAX`.
+pub const CHANNELS_LISTED_DEFAULT: usize = 100;
+/// What may be spent on looking at channels for one such answer: comparing a name with a pattern
+/// takes up to the product of their lengths. A few milliseconds.
+pub const LIST_STEPS_MAX: usize = 2_000_000;
 /// Log lines that wait to be written; further ones are lost, and counted.
 pub const LOG_LINES_MAX: usize = 4096;
 /// Descriptors kept for listeners, epoll, the waker, logs, the refused, operators and the standard

@@ -42,7 +42,7 @@ fn every_answer_names_the_origin_that_asked_and_nobody_else() {
     for (line, further, status) in [
         ("GET /", "", 200),
         ("GET /healthz", "", 200),
-        ("GET /channels/a/info", "", 200),
+        ("GET /channels/a/info", "", 421),
         ("POST /channels/a", "Content-Length: 0\r\n", 202),
         ("POST /channels/a,b", "Content-Length: 0\r\n", 400),
         ("PATCH /channels/a", "", 405),
@@ -122,8 +122,9 @@ fn subscribers_may_read_where_they_are_from_other_origins_too() {
 fn a_preflight_is_answered_wherever_pages_may_ask() {
     let relay = relay(|_| {});
     for (path, methods) in [
-        ("/channels/a", "GET, HEAD, POST, PUT, OPTIONS"),
-        ("/channels/a,b", "GET, HEAD, POST, PUT, OPTIONS"),
+        ("/channels", "GET, HEAD, OPTIONS"),
+        ("/channels/a", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        ("/channels/a,b", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
         ("/channels/a/info", "GET, HEAD, OPTIONS"),
     ] {
         let asked = "Access-Control-Request-Method: PUT\r\n\

@@ -62,6 +62,8 @@ pub(super) struct History {
     pub lost: u64,
     /// The newest number that was published here, or may have been.
     pub newest: u64,
+    /// What `newest` was before the first message.
+    before: u64,
     /// Time of its live timer entry.
     pub armed_ms: u64,
 }
@@ -75,6 +77,7 @@ impl History {
             end: 0,
             lost: before,
             newest: before,
+            before,
             armed_ms: NEVER,
         }
     }
@@ -82,6 +85,21 @@ impl History {
     /// Where the log has to be held from; `None`: it need not.
     pub fn start(&self) -> Option<u64> {
         self.entries.front().map(|e| e.begin)
+    }
+
+    /// The number of the last message published here; `None`: there was none.
+    pub fn last(&self) -> Option<u64> {
+        (self.newest > self.before).then_some(self.newest)
+    }
+
+    /// When its oldest message came.
+    pub fn oldest_ms(&self) -> Option<u64> {
+        self.entries.front().map(|e| e.ms)
+    }
+
+    /// What its messages count for.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// How many of its entries have numbers up to this one.

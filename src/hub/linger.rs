@@ -117,7 +117,7 @@ impl Hub {
         }
     }
 
-    fn forget(&mut self, channel: u32) {
+    pub(super) fn forget(&mut self, channel: u32) {
         mark("channel_forgotten");
         self.forget_history(channel);
         let c = self.channels.remove(channel as usize);

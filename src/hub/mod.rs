@@ -11,6 +11,8 @@
 
 mod batch;
 mod channel;
+mod delete;
+mod facts;
 mod form;
 mod gap;
 mod history;
@@ -41,6 +43,7 @@ use channel::Channel;
 use form::Tools;
 use stream::Stream;
 
+pub use facts::Facts;
 pub use form::{Form, GAP_TYPE, Sse, check_content_type, check_event};
 pub use gap::Skipped;
 pub use id::Id;

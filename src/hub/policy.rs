@@ -82,8 +82,16 @@ impl Policies {
 
     /// The policy of the channel of this name.
     pub fn of(&self, name: &str) -> Policy {
-        let rule = self.rules.iter().find(|(pattern, _)| pattern.matches(name));
-        rule.map_or(self.all, |(_, policy)| *policy)
+        self.rule(name).map_or(self.all, |(_, policy)| *policy)
+    }
+
+    /// The pattern whose rule holds for the channel of this name; `None`: what holds for all.
+    pub fn pattern(&self, name: &str) -> Option<String> {
+        self.rule(name).map(|(pattern, _)| pattern.pattern())
+    }
+
+    fn rule(&self, name: &str) -> Option<&(WildMatch, Policy)> {
+        self.rules.iter().find(|(pattern, _)| pattern.matches(name))
     }
 }
 
@@ -113,6 +121,8 @@ mod tests {
         let policies = Policies::new(&settings);
         let of = |name| policies.of(name).lag_bytes_max;
         assert_eq!([of("news/a/b"), of("newsx"), of("xä")], [7, 8, 9]);
+        assert_eq!(policies.pattern("news/a").as_deref(), Some("news/*"));
+        assert_eq!(policies.pattern("xnews/"), None);
         assert_eq!([of("news"), of("New"), of("xnews/")], [5, 5, 5]);
         assert_eq!(policies.of("naws").slow, Slow::Skip);
         assert_eq!(policies.of("news/a").slow, Slow::Close);

@@ -36,12 +36,15 @@ impl Relay {
         }
         match request.path {
             "/connections" => self.ask_listing(slot, request),
+            path if path == "/channels" || path.starts_with("/channels/") => {
+                self.admin_channels(slot, request, now)
+            }
             _ => self.probe(slot, request, HEADERS, None, now),
         }
     }
 
     /// Whether a page that reads an answer under this `Host` must be our own.
-    fn is_own_host(&self, host: &[u8]) -> bool {
+    pub(super) fn is_own_host(&self, host: &[u8]) -> bool {
         let Ok(host) = std::str::from_utf8(host) else {
             return false;
         };

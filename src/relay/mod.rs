@@ -18,8 +18,10 @@ mod flush;
 mod frames;
 mod inbox;
 mod inflate;
+mod info;
 mod input;
 mod listing;
+mod manage;
 mod memory;
 mod metrics;
 mod peer;
@@ -214,6 +216,9 @@ impl Relay {
         if role == Role::Admin {
             self.admins += 1;
             self.peer(slot).flags |= peer::ADMIN;
+        }
+        if address.to_canonical().is_loopback() {
+            self.peer(slot).flags |= peer::LOCAL;
         }
         self.arm(slot);
         if room != Room::Free {

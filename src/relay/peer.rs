@@ -47,6 +47,8 @@ pub const ENDED: u16 = 128;
 pub const RESET: u16 = 256;
 /// Came by an admin listener.
 pub const ADMIN: u16 = 512;
+/// Came from this machine.
+pub const LOCAL: u16 = 1024;
 
 /// See the top of the file.
 #[derive(Debug)]

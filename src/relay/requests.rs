@@ -10,7 +10,7 @@ use crate::http::{self, Answer, BodyKind, Cors, Reply, Request};
 use crate::limits::HEADERS_MAX;
 
 /// Methods that a channel knows, for `Allow`.
-pub(super) const CHANNEL_METHODS: &str = "GET, HEAD, POST, PUT, OPTIONS";
+pub(super) const CHANNEL_METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// Methods that what is told of channels knows.
 pub(super) const INFO_METHODS: &str = "GET, HEAD, OPTIONS";
@@ -23,6 +23,7 @@ fn methods(path: &str) -> &'static str {
     match path.strip_prefix("/channels/") {
         Some(rest) if rest.ends_with("/info") => INFO_METHODS,
         Some(_) => CHANNEL_METHODS,
+        None if path == "/channels" => INFO_METHODS,
         None => OTHER_METHODS,
     }
 }

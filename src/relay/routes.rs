@@ -1,8 +1,9 @@
 //! Which request means what.
 
 use super::Relay;
+use super::manage::Managed;
 use super::peer::{ADMIN, BLOCKED, ECHO};
-use super::requests::{CHANNEL_METHODS, INFO_METHODS, check_get};
+use super::requests::{CHANNEL_METHODS, check_get};
 use crate::close::Reason;
 use crate::conn::{Conn, WsConn};
 use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Transport};
@@ -49,6 +50,7 @@ impl Relay {
                 self.probe(slot, request, &[], origin, now)
             }
             "/echo" => self.upgrade(slot, request, None, now),
+            "/channels" => self.manage(slot, request, Managed::All, origin, now),
             path => match path.strip_prefix("/channels/") {
                 Some(rest) => self.channel_route(slot, request, rest, origin, now),
                 None => self.file(slot, request, origin, now),
@@ -86,23 +88,14 @@ impl Relay {
         now: u64,
     ) -> Result<(), Reason> {
         if let Some(segment) = rest.strip_suffix("/info") {
-            let name = http::channel_name(segment)?;
-            if request.method == "OPTIONS" {
-                return self.preflight(slot, request, INFO_METHODS, origin, now);
-            }
-            let text = format!("{{\"subscribers\":{}}}\n", self.hub.subscribers(&name));
-            let headers = [("Cache-Control", "no-store")];
-            let info = Answer {
-                headers: &headers,
-                ..plain("application/json", text.as_bytes())
-            };
-            return self.get(slot, request, info, origin, now);
+            return self.manage(slot, request, Managed::Told(segment), origin, now);
         }
         match request.method {
             "POST" | "PUT" => {
                 let name = http::channel_name(rest)?;
                 self.begin_upload(slot, request, &name, origin, now)
             }
+            "DELETE" => self.manage(slot, request, Managed::Deleted(rest), origin, now),
             "OPTIONS" => {
                 http::channel_names(rest)?;
                 self.preflight(slot, request, CHANNEL_METHODS, origin, now)
@@ -129,7 +122,7 @@ impl Relay {
         }
     }
 
-    fn authorize(&self, request: &Request<'_, '_>) -> Result<(), Reason> {
+    pub(super) fn authorize(&self, request: &Request<'_, '_>) -> Result<(), Reason> {
         let Some(key) = &self.settings.publish_key else {
             return Ok(());
         };
@@ -193,7 +186,7 @@ impl Relay {
 
     /// Answers a browser that asks what pages of another origin may do (Fetch, "CORS preflight").
     /// `methods`: those that the resource knows.
-    fn preflight(
+    pub(super) fn preflight(
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
@@ -243,6 +236,7 @@ impl Relay {
             None => None,
             Some((names, asked)) => {
                 let channel = self.hub.open_set(names, now)?;
+                self.hub.note_request(channel, now);
                 let start = self.start(channel, asked.start);
                 let reach = self.hub.reach(channel, start, now);
                 Some((channel, reach, asked.accept_gap))
