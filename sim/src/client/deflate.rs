@@ -62,7 +62,7 @@ const FINAL: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 
 /// Compresses a message: with any level and window, flushed in between or not.
 pub fn compress(payload: &[u8], rng: &mut Rng) -> Vec<u8> {
-    let (level, bits) = (rng.between(0, 9) as u32, rng.between(9, 15) as u8);
+    let (level, bits) = (*rng.pick(&[0, 1, 1, 3, 9]), rng.between(9, 15) as u8);
     let mut state = Compress::new_with_window_bits(Compression::new(level), false, bits);
     let mut out = Vec::with_capacity(payload.len() * 2 + 256);
     let (first, rest) = payload.split_at(rng.between(0, payload.len()));

@@ -19,7 +19,16 @@ pub fn append(out: &mut Vec<u8>, first: u8, payload: &[u8], key: [u8; 4]) {
     out.push(first);
     append_len(out, 0x80, payload.len());
     out.extend(key);
-    out.extend(payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k));
+    let mut words = payload.chunks_exact(4);
+    for word in &mut words {
+        out.extend_from_slice(&[
+            word[0] ^ key[0],
+            word[1] ^ key[1],
+            word[2] ^ key[2],
+            word[3] ^ key[3],
+        ]);
+    }
+    out.extend(words.remainder().iter().zip(key).map(|(b, k)| b ^ k));
 }
 
 /// Appends a frame without a mask, as no client may send it.

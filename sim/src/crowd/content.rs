@@ -33,11 +33,12 @@ pub fn content(publisher: u32, number: u32, len: usize, text: bool, rng: &mut Rn
     out.resize(NAME_BYTES.min(len.max(6)), b'.');
     out.truncate(len);
     let mut cells = rng.bits();
-    while out.len() + 4 <= len {
-        cells = cells.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        out.extend(cell(text, cells >> 32));
-    }
+    let from = out.len();
     out.resize(len, b'x');
+    for to in out[from..].chunks_exact_mut(4) {
+        cells = cells.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        to.copy_from_slice(&cell(text, cells >> 32));
+    }
     out
 }
 
@@ -47,11 +48,7 @@ fn cell(text: bool, bits: u64) -> [u8; 4] {
         0 => *"😀".as_bytes().first_chunk().expect("4 bytes"),
         1 => *"éß".as_bytes().first_chunk().expect("4 bytes"),
         2 => *"€a".as_bytes().first_chunk().expect("4 bytes"),
-        _ => (0..4)
-            .map(|i| LETTERS[(bits >> (8 + 6 * i) & 63) as usize])
-            .collect::<Vec<_>>()
-            .try_into()
-            .expect("4 bytes"),
+        _ => [8, 14, 20, 26].map(|by| LETTERS[(bits >> by & 63) as usize]),
     }
 }
 
