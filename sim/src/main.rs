@@ -7,13 +7,16 @@ use longwave_sim::planted::{PLANTED, notice};
 use longwave_sim::report::{Report, SEEDS_FOR_ALL};
 use longwave_sim::world;
 
-const USAGE: &str = "longwave-sim [--seeds N] [--start S] [--ops N] [--planted] [--verbose SEED]";
+const USAGE: &str =
+    "longwave-sim [--seeds N] [--start S] [--ops N] [--planted | --fault NAME] [--verbose SEED]";
 
 struct Options {
     seeds: u64,
     start: u64,
     operations: u32,
     planted: bool,
+    /// Of the planted faults only this one.
+    fault: Option<String>,
     verbose: Option<u64>,
 }
 
@@ -26,8 +29,9 @@ fn main() -> ExitCode {
         }
     };
     // A panic is a verdict like any other; where it came from is all that has to be said.
+    let loud = !options.planted;
     std::panic::set_hook(Box::new(move |info| {
-        if !options.planted {
+        if loud {
             eprintln!("{info}");
         }
     }));
@@ -49,6 +53,7 @@ fn options() -> Result<Options, String> {
         start: 0,
         operations: 2000,
         planted: false,
+        fault: None,
         verbose: None,
     };
     let mut args = std::env::args().skip(1);
@@ -64,6 +69,14 @@ fn options() -> Result<Options, String> {
             "--ops" => options.operations = number()? as u32,
             "--verbose" => options.verbose = Some(number()?),
             "--planted" => options.planted = true,
+            "--fault" => {
+                options.planted = true;
+                options.fault = args.next();
+                let known = |name: &String| PLANTED.iter().any(|(n, _)| n == name);
+                if !options.fault.as_ref().is_some_and(known) {
+                    return Err("--fault needs the name of a planted fault".into());
+                }
+            }
             _ => return Err(format!("unknown option {arg}")),
         }
     }
@@ -107,7 +120,8 @@ fn many(options: &Options) -> bool {
 
 fn planted(options: &Options) -> bool {
     let mut ok = true;
-    for (name, wrong) in PLANTED {
+    let asked = |name: &str| options.fault.as_ref().is_none_or(|only| only == name);
+    for (name, wrong) in PLANTED.iter().filter(|(name, _)| asked(name)) {
         match notice(name, options.start, options.seeds, options.operations) {
             Some((seed, what)) => println!("{name} ({wrong}): noticed by seed {seed}: {what}"),
             None => {

@@ -4,7 +4,8 @@ use longwave::limits::Limits;
 use longwave::settings::{ChannelRule, Settings, Slow};
 
 use crate::client::Rules;
-use crate::crowd::{CHANNELS, Plan};
+use crate::client::deflate::{OFFERS, Offer};
+use crate::crowd::{CHANNELS, Plan, Throng};
 use crate::rng::Rng;
 
 /// What a seed says.
@@ -22,7 +23,14 @@ pub struct Seeded {
 pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
     let tight = rng.chance(200);
     let frugal = rng.chance(200);
-    let clients = rng.between(22, 34);
+    let throng = rng.chance(300).then(|| Throng {
+        channel: rng.below(CHANNELS.len() as u64) as usize,
+        ids: rng.chance(300),
+    });
+    let clients = match throng {
+        Some(_) => rng.between(26, 44),
+        None => rng.between(18, 30),
+    };
     let limits = limits(tight, frugal, clients, rng);
     debug_assert_eq!(limits.check(), Ok(()));
     let plan = Plan {
@@ -31,6 +39,9 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
         message_bytes_max: limits.message_bytes_max,
         stall_ms_max: limits.ping_timeout_ms / 2,
         pause_ms_max: *rng.pick(&[0, 1, 3, 3, 10]),
+        throng,
+        night: rng.chance(300),
+        offers: offers(rng),
     };
     let (slow, channels, skips) = policies(rng);
     let rules = Rules {
@@ -51,6 +62,12 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
         plan,
         rules,
     }
+}
+
+/// With what compression is offered.
+fn offers(rng: &mut Rng) -> Vec<Offer> {
+    let many = *rng.pick(&[0, 0, 1, 2, 3]);
+    (0..many).map(|_| *rng.pick(OFFERS)).collect()
 }
 
 /// What becomes of those that lag, for all and by channel, and in which channels they are moved on.

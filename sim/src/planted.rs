@@ -74,6 +74,10 @@ pub const PLANTED: &[(&str, &str)] = &[
     ("gap_count_wrong", "a gap is told to be longer than it is"),
     ("gap_not_announced", "a gap is not told"),
     (
+        "hole_not_moved",
+        "a member that leaves during a sweep moves another past its turn",
+    ),
+    (
         "lost_partial_write",
         "a short send is sent again from its beginning",
     ),

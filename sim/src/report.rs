@@ -8,8 +8,8 @@ use crate::fault::FAULTS;
 use crate::marks::MARKS;
 use crate::world::Outcome;
 
-/// From so many seeds on everything must have happened.
-pub const SEEDS_FOR_ALL: u64 = 100;
+/// From so many seeds on everything must have happened: the rarest branch is taken in one of a hundred.
+pub const SEEDS_FOR_ALL: u64 = 1000;
 
 /// Counts over many seeds.
 #[derive(Debug, Default)]

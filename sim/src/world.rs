@@ -1,12 +1,15 @@
 //! One seed from beginning to end: a server, its network, its crowd, and the verdict.
 //!
-//! The phases: witnesses join → the operations → rest, when everything owed must have been given →
-//! (in every second seed) all leave, nothing is left behind, and a fresh pair still talks → stop.
+//! The phases: witnesses join → the operations → (in some seeds) a night without any → rest, when
+//! everything owed must have been given → (in every second seed) all leave, nothing is left behind,
+//! and a fresh pair still talks → stop.
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use longwave::close::Reason;
+use longwave::counters::Counters;
 use longwave::limits::REFUSALS_MAX;
 use longwave::link::{Handle, mailbox};
 use longwave::server::Server;
@@ -86,6 +89,13 @@ pub fn run_led_by(tape: &[u8]) -> Outcome {
     World::new(operations, false, &mut rng, Some(crowd)).judged(seed.is_multiple_of(2))
 }
 
+/// What the server says that it got wrong itself, a cursor outside its log above all. Its peer sees
+/// no more of that than a reset, which may have other causes.
+fn mistakes(counters: &Counters) -> usize {
+    let at = Reason::Internal as usize;
+    (counters.closed[at] + counters.refused[at]) as usize
+}
+
 fn describe(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -124,6 +134,9 @@ impl World {
         self.crowd().left = self.seeded.plan.operations;
         while self.crowd().left > 0 {
             self.turn()?;
+        }
+        if self.seeded.plan.night {
+            self.night()?;
         }
         self.last_words();
         self.come_to_rest("after the operations")?;
@@ -178,6 +191,7 @@ impl World {
                 limits.connections_max + REFUSALS_MAX,
             ),
             ("channels", relay.hub().channels(), limits.channels_max),
+            ("mistakes of its own", mistakes(relay.counters()), 0),
             // What one turn reads is encoded once for each form before the budget is kept.
             ("memory", relay.memory_bytes(), 3 * limits.memory_bytes_max),
             (
@@ -222,6 +236,14 @@ impl World {
         self.until("witnesses join", |w| {
             w.crowd().clients.iter().all(|c| c.joined.is_some())
         })
+    }
+
+    /// Nobody does anything for long enough that whoever does not answer is found out.
+    fn night(&mut self) -> Result<(), String> {
+        let limits = &self.seeded.settings.limits;
+        let ms = 2 * (limits.ping_interval_ms + limits.ping_timeout_ms) + limits.close_timeout_ms;
+        let morning = self.now_ms() + ms;
+        self.until("the night", |w| w.now_ms() >= morning)
     }
 
     /// The last connection comes while there are no descriptors, and no further edge follows it.

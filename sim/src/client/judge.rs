@@ -234,6 +234,7 @@ impl Client {
             }
             Role::Member { channel, .. } => {
                 self.seen.push(digest);
+                self.departs_now = self.departs.is_some();
                 if ledger.known(channel, digest) {
                     return Ok(());
                 }

@@ -12,6 +12,7 @@ mod outbox;
 
 use std::collections::VecDeque;
 
+use crate::crowd::Operation;
 use crate::kernel::{Got, Kernel, SocketId};
 use crate::ledger::{Ledger, MessageId};
 use crate::rng::Rng;
@@ -113,6 +114,10 @@ pub struct Client {
     pub echoes: VecDeque<u64>,
     /// Payloads of the pongs due, oldest first.
     pub pings: VecDeque<Vec<u8>>,
+    /// How it goes when it gets the next message, and whether it has.
+    pub departs: Option<Operation>,
+    /// See `departs`.
+    pub departs_now: bool,
     /// It does not read until then.
     pub stalled_until_ms: u64,
     /// What may happen to it.
@@ -155,6 +160,8 @@ impl Client {
             ids: None,
             echoes: VecDeque::new(),
             pings: VecDeque::new(),
+            departs: None,
+            departs_now: false,
             stalled_until_ms: 0,
             excuses: Excuses::default(),
             sent_close: None,
@@ -192,6 +199,9 @@ impl Client {
     /// Whether it has anything to do now.
     pub fn busy(&self, kernel: &Kernel) -> bool {
         if self.ended.is_some() {
+            return false;
+        }
+        if self.excuses.silent && kernel.now_ms() < self.stalled_until_ms {
             return false;
         }
         let s = kernel.socket(self.socket);

@@ -10,6 +10,7 @@ mod speak;
 
 use std::collections::BTreeMap;
 
+use crate::client::deflate::Offer;
 use crate::client::{Client, Ended, Pace, Role, Rules};
 use crate::kernel::Kernel;
 use crate::ledger::{Ledger, View};
@@ -42,6 +43,23 @@ pub struct Plan {
     pub stall_ms_max: u64,
     /// Time between two operations at most, in milliseconds.
     pub pause_ms_max: u64,
+    /// Nearly everybody listens to one channel in one form, with ids or without: many more than a
+    /// sweep visits at a stretch.
+    pub throng: Option<Throng>,
+    /// After the operations nobody does anything for a while.
+    pub night: bool,
+    /// What half of the subscribers pick from to offer compression; empty: nobody does. Few, since
+    /// each window in use costs the server a compression of every message.
+    pub offers: Vec<Offer>,
+}
+
+/// See [`Plan::throng`].
+#[derive(Debug, Clone, Copy)]
+pub struct Throng {
+    /// Where.
+    pub channel: usize,
+    /// Whether they ask for ids.
+    pub ids: bool,
 }
 
 /// Everybody outside.
@@ -112,11 +130,24 @@ impl Crowd {
         self.left > 0 || self.active.iter().any(|&i| self.clients[i].busy(kernel))
     }
 
+    fn pump_one(&mut self, at: usize, kernel: &mut Kernel) {
+        let client = &mut self.clients[at];
+        let verdict = client.pump(kernel, &mut self.ledger, self.rules, &mut self.rng);
+        self.judge(verdict);
+    }
+
     fn pump(&mut self, kernel: &mut Kernel) {
         for at in 0..self.active.len() {
-            let client = &mut self.clients[self.active[at]];
-            let verdict = client.pump(kernel, &mut self.ledger, self.rules, &mut self.rng);
-            self.judge(verdict);
+            let at = self.active[at];
+            self.pump_one(at, kernel);
+            let client = &mut self.clients[at];
+            if let Some(how) = client.departs.filter(|_| client.departs_now) {
+                client.departs = None;
+                if client.may_speak() {
+                    self.depart(at, how, kernel);
+                    self.pump_one(at, kernel);
+                }
+            }
         }
         let clients = &self.clients;
         self.active.retain(|&i| clients[i].ended.is_none());

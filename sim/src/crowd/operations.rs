@@ -25,6 +25,7 @@ pub enum Operation {
     Jump,
     Abort,
     Burst,
+    Exodus,
 }
 
 use Operation as Op;
@@ -46,6 +47,7 @@ const TABLE: &[(Op, u64, &str)] = &[
     (Op::Jump, 1, "clock_jump"),
     (Op::Abort, 4, "abort"),
     (Op::Burst, 6, "burst"),
+    (Op::Exodus, 12, "exodus"),
 ];
 
 impl Crowd {
@@ -68,11 +70,12 @@ impl Crowd {
     /// Does it, if there is somebody to do it.
     fn operation(&mut self, op: Op, kernel: &mut Kernel) -> bool {
         match op {
-            Op::Join => return self.join_somehow(kernel),
+            Op::Join => return self.arrive(kernel),
             Op::Mail => self.mail(),
             Op::Emfile => kernel.emfile_until_ms = kernel.now_ms() + 20 + self.rng.below(300),
             Op::Jump => self.jump(kernel),
             Op::Abort => return self.abort(kernel),
+            Op::Exodus => return self.exodus(),
             Op::Post => {
                 return self
                     .somebody(|c| c.role == Role::Http && c.may_ask())
@@ -114,11 +117,7 @@ impl Crowd {
             Op::Burst => (0..self.rng.between(5, 40)).for_each(|_| self.speak(at)),
             Op::Goodbye => self.say_goodbye(at),
             Op::Violate => self.break_protocol(at, kernel),
-            _ => {
-                kernel.weather.count(Fault::HalfClose);
-                self.clients[at].outbox.milestone(Milestone::Fin);
-                self.clients[at].fin = true;
-            }
+            _ => self.half_close(at, kernel),
         }
         true
     }
@@ -129,6 +128,40 @@ impl Crowd {
         };
         self.clients[at].leave(kernel, &mut self.ledger, reset);
         true
+    }
+
+    /// Somebody speaks, and as soon as some of those who listen have got that, or whatever comes
+    /// before it, they go: while others are still to be served.
+    fn exodus(&mut self) -> bool {
+        let fit = |c: &Client| c.channel().is_some() && c.may_speak() && c.outbox.is_empty();
+        let Some(speaker) = self.somebody(fit) else {
+            return false;
+        };
+        let channel = self.clients[speaker].channel();
+        for _ in 0..self.rng.between(1, 4) {
+            let goes = |c: &Client| c.channel() == channel && c.may_speak() && c.joined.is_some();
+            if let Some(at) = self.somebody(goes).filter(|&at| at != speaker) {
+                let how = [Op::Reset, Op::Leave, Op::HalfClose, Op::Goodbye];
+                self.clients[at].departs = Some(*self.rng.pick(&how));
+            }
+        }
+        self.speak(speaker);
+        true
+    }
+
+    /// What the client was to do when it got a message.
+    pub(super) fn depart(&mut self, at: usize, how: Op, kernel: &mut Kernel) {
+        match how {
+            Op::Goodbye => self.say_goodbye(at),
+            Op::HalfClose => self.half_close(at, kernel),
+            _ => self.clients[at].leave(kernel, &mut self.ledger, how == Op::Reset),
+        }
+    }
+
+    fn half_close(&mut self, at: usize, kernel: &mut Kernel) {
+        kernel.weather.count(Fault::HalfClose);
+        self.clients[at].outbox.milestone(Milestone::Fin);
+        self.clients[at].fin = true;
     }
 
     fn stall(&mut self, kernel: &mut Kernel) -> bool {
@@ -188,11 +221,21 @@ impl Crowd {
         }
     }
 
+    /// One comes, or where there is a throng, several at once.
+    fn arrive(&mut self, kernel: &mut Kernel) -> bool {
+        let most = self.plan.throng.map_or(1, |_| 6);
+        let many = self.rng.between(1, most);
+        (0..many).fold(false, |any, _| self.join_somehow(kernel) | any)
+    }
+
     fn join_somehow(&mut self, kernel: &mut Kernel) -> bool {
         if self.active.len() >= self.plan.clients {
             return false;
         }
-        let channel = self.rng.below(CHANNELS.len() as u64) as usize;
+        let channel = match self.plan.throng {
+            Some(throng) if self.rng.chance(900) => throng.channel,
+            _ => self.rng.below(CHANNELS.len() as u64) as usize,
+        };
         let role = match self.rng.below(20) {
             0..=12 => Role::Member {
                 channel,

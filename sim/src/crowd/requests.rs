@@ -3,7 +3,6 @@
 use super::content::{content, size};
 use super::{CHANNELS, Crowd};
 use crate::client::answers::{KEYS, append_chunked};
-use crate::client::deflate::OFFERS;
 use crate::client::meta::{Ids, PROTOCOL};
 use crate::client::{Asked, Milestone, Role};
 use crate::rng::{Rng, digest};
@@ -14,8 +13,13 @@ const NOT_NOW: &[u16] = &[503];
 impl Crowd {
     /// Client `at` asks for its WebSocket.
     pub(super) fn upgrade(&mut self, at: usize) {
-        let Crowd { clients, rng, .. } = self;
+        let Crowd {
+            clients, rng, plan, ..
+        } = self;
         let client = &mut clients[at];
+        let alike = plan
+            .throng
+            .filter(|t| client.channel() == Some(t.channel) && rng.chance(900));
         let target = match client.role {
             Role::Witness(c) => format!("/channels/{}", CHANNELS[c]),
             Role::Member {
@@ -32,7 +36,8 @@ impl Crowd {
             _ => "/echo".into(),
         };
         let key = rng.below(KEYS.len() as u64) as usize;
-        let meta = matches!(client.role, Role::Member { .. }) && rng.chance(400);
+        let ids = alike.map_or_else(|| rng.chance(400), |t| t.ids);
+        let meta = matches!(client.role, Role::Member { .. }) && ids;
         client.ids = meta.then(Ids::default);
         let (offer, protocol) = match meta {
             true => (
@@ -48,8 +53,9 @@ impl Crowd {
                 ),
             ]),
         };
-        let (compression, extensions, bits) = match rng.chance(500) {
-            true => *rng.pick(OFFERS),
+        let offers = alike.is_none() && !plan.offers.is_empty() && rng.chance(500);
+        let (compression, extensions, bits) = match offers {
+            true => *rng.pick(&plan.offers),
             false => ("", None, 0),
         };
         let head = format!(
