@@ -20,21 +20,7 @@ impl Crowd {
         let alike = plan
             .throng
             .filter(|t| client.channel() == Some(t.channel) && rng.chance(900));
-        let target = match client.role {
-            Role::Witness(c) => format!("/channels/{}", CHANNELS[c]),
-            Role::Member {
-                channel,
-                echo: false,
-            } => {
-                format!(
-                    "/channels/{}{}",
-                    CHANNELS[channel],
-                    rng.pick(&["", "?echo=false", "?x=1"])
-                )
-            }
-            Role::Member { channel, .. } => format!("/channels/{}?echo=true", CHANNELS[channel]),
-            _ => "/echo".into(),
-        };
+        let target = upgrade_target(client.role, rng);
         let key = rng.below(KEYS.len() as u64) as usize;
         let ids = alike.map_or_else(|| rng.chance(400), |t| t.ids);
         let meta = matches!(client.role, Role::Member { .. }) && ids;
@@ -166,6 +152,21 @@ impl Crowd {
         let client = &mut self.clients[at];
         client.outbox.push(text.as_bytes());
         client.asked.push_back(Asked::Plain(allowed));
+    }
+}
+
+/// Where a WebSocket of this role goes.
+fn upgrade_target(role: Role, rng: &mut Rng) -> String {
+    match role {
+        Role::Witness(c) => format!("/channels/{}", CHANNELS[c]),
+        Role::Member { channel, echo } => {
+            let query = match echo {
+                true => "?echo=true",
+                false => rng.pick(&["", "?echo=false", "?x=1"]),
+            };
+            format!("/channels/{}{query}", CHANNELS[channel])
+        }
+        _ => "/echo".into(),
     }
 }
 
