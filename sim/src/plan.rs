@@ -128,6 +128,15 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         drain_ms: 6000,
         deflate_bytes_min: *rng.pick(&[0, 64, 300]),
         batch_us: *rng.pick(&[0, 0, 300, 3000]),
+        history_messages_max: *rng.pick(&[0, 3, 30, 1000, 100_000]),
+        history_age_ms: *rng.pick(&[300, 3000, 30_000]),
+        history_bytes_max: rng.between(100, lag / 2),
+        history_memory_max: if frugal {
+            1 << 19
+        } else {
+            *rng.pick(&[lag, 64 << 20])
+        },
+        poll_hold_ms: *rng.pick(&[1000, 5000]),
         ..Limits::default()
     };
     limits.fit_history();

@@ -4,6 +4,7 @@
 //! once; a channel found in use is dropped from it and comes back when it is idle again.
 
 use super::Hub;
+use crate::limits::AGE_LOOK_MS;
 use crate::mark::{mark, planted};
 
 /// A channel that may be forgotten at `due`.
@@ -96,10 +97,12 @@ impl Hub {
         if c.members(&self.streams) > 0 && !planted("forget_channel_in_use") {
             return;
         }
-        // What it keeps is for those who come back: it goes with the last of that.
+        // What it keeps is for those who come back: it goes with the last of that. Those behind it
+        // in the queue wait as long as it at most, and the loop is not woken all the time.
+        let again = self.limits.linger_ms.max(AGE_LOOK_MS);
         let due = match c.history.entries.is_empty() {
             true => due,
-            false => due.max(now.saturating_add(self.limits.linger_ms.max(1))),
+            false => due.max(now.saturating_add(again)),
         };
         if due > now {
             mark("linger_renewed");

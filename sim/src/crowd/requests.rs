@@ -110,7 +110,7 @@ impl Crowd {
         let (target, allowed): (_, &[u16]) = *self.rng.pick(&[
             ("/healthz", &[200][..]),
             ("/nowhere", &[404]),
-            ("/channels/red", &[426, 404, 406]),
+            ("/channels/red?wait=0", &[200, 304, 503]),
         ]);
         let client = &mut self.clients[at];
         client
