@@ -91,6 +91,8 @@ pub const EVENTS_PER_TURN: usize = 1024;
 pub const INBOX_PER_TURN: usize = bound(1024, 3);
 /// Connections beyond `connections_max` that are answered 503 rather than cut.
 pub const REFUSALS_MAX: usize = 64;
+/// How long the request is waited for of a connection that is to be refused, at most.
+pub const REFUSED_MS: u64 = 1_000;
 /// Connections by the admin address, beside `connections_max`.
 pub const ADMIN_CONNECTIONS_MAX: usize = 16;
 /// Connections beyond these that are answered 503 rather than cut.

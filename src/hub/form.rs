@@ -104,10 +104,16 @@ impl Form {
         }
     }
 
-    /// What ends a stream in this form.
-    pub(super) fn farewell(self) -> Vec<u8> {
+    /// What ends a stream in this form; an event stream's reader is told when to come back.
+    pub(super) fn farewell(self, retry_ms: u64) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
+            Form::Sse(Sse { gzip: false, .. }) => sse::head(retry_ms, &mut out),
+            Form::Sse(_) => {
+                let mut text = Vec::new();
+                sse::head(retry_ms, &mut text);
+                gzip::stored(&text, &mut out);
+            }
             Form::Chunked => out.extend_from_slice(chunked::END),
             Form::Mixed => out.extend_from_slice(mixed::END),
             Form::Iframe => iframe::end(&mut out),

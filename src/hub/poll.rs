@@ -137,8 +137,8 @@ impl Hub {
         Form::heartbeat(self.streams[place.stream as usize].form)
     }
 
-    /// What ends a member's stream.
-    pub fn farewell(&self, place: Place) -> Vec<u8> {
-        Form::farewell(self.streams[place.stream as usize].form)
+    /// What ends a member's stream, whose reader may come back after so long.
+    pub fn farewell(&self, place: Place, retry_ms: u64) -> Vec<u8> {
+        Form::farewell(self.streams[place.stream as usize].form, retry_ms)
     }
 }

@@ -10,7 +10,6 @@ use super::Relay;
 use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, QUEUED, RESET, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::http::{self, Cors, Reply};
 use crate::hub::{Id, Place};
 use crate::mark::mark;
 use crate::ws;
@@ -161,20 +160,6 @@ impl Relay {
         if matches!(self.peer(slot).phase, Phase::Open) {
             self.begin_end(slot, Phase::Finishing, reason, now);
         }
-    }
-
-    /// Answers a connection that cannot be taken and ends it.
-    pub(super) fn refuse_connection(&mut self, slot: u32, reason: Reason, now: u64) {
-        mark("connection_refused");
-        self.counters.refuse(reason);
-        http::refusal(
-            reason,
-            Reply::default(),
-            &[],
-            Cors::Own,
-            self.peer(slot).out_tail(),
-        );
-        self.finish(slot, reason, now);
     }
 
     /// Private output is flushed while finishing: our FIN goes out.

@@ -80,7 +80,7 @@ impl Relay {
     }
 
     fn request_late(&mut self, slot: u32, resting: bool, now: u64) {
-        if self.give_up_held(slot, Reason::Busy, now) {
+        if self.refuse_silent(slot, now) || self.give_up_held(slot, Reason::Busy, now) {
             return;
         }
         if resting {

@@ -27,6 +27,7 @@ mod metrics;
 mod peer;
 mod polls;
 mod publish;
+mod refusing;
 mod requests;
 mod routes;
 mod slow;

@@ -49,6 +49,8 @@ pub const RESET: u16 = 256;
 pub const ADMIN: u16 = 512;
 /// Came from this machine.
 pub const LOCAL: u16 = 1024;
+/// There is no place for it: its request is refused for its reason.
+pub const REFUSED: u16 = 2048;
 
 /// See the top of the file.
 #[derive(Debug)]

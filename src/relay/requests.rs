@@ -71,13 +71,17 @@ impl Relay {
             Ok(origin) => origin,
             Err(reason) => return self.refuse(slot, reason, refusal, None, now),
         };
-        match self.route(slot, &request, origin, now) {
+        let routed = match self.refused(slot) {
+            Some(reason) => Err(reason),
+            None => self.route(slot, &request, origin, now),
+        };
+        match routed {
             Ok(()) => {}
             Err(Reason::BadMethod) => {
                 let also = [("Allow", methods(request.path))];
                 self.refuse_with(slot, Reason::BadMethod, refusal, origin, &also, now);
             }
-            Err(reason) => self.refuse(slot, reason, refusal, origin, now),
+            Err(reason) => self.refuse_request(slot, reason, &request, (refusal, origin), now),
         }
     }
 

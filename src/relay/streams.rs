@@ -24,7 +24,8 @@ impl Relay {
         if peer.phase != Phase::Open {
             return;
         }
-        let farewell = peer.place().map(|place| self.hub.farewell(place));
+        let retry_ms = self.spread_retry_ms(slot);
+        let farewell = peer.place().map(|place| self.hub.farewell(place, retry_ms));
         if !self.leave_at_border(slot, reason, now) {
             return;
         }
