@@ -181,20 +181,14 @@ fn a_channel_is_told_of() {
     );
     assert!(json(&info("other"))["pattern"].is_null());
     let mut head = relay.connect();
-    head.write(format!(
-        "HEAD /channels/other/info HTTP/1.1
-{LOCAL}Connection: close
-
-"
-    ));
+    let request =
+        "HEAD /channels/other/info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    head.write(request);
     assert_eq!(head.rest(), End::Eof);
+    let got = String::from_utf8_lossy(&head.input);
     assert!(
-        head.input.starts_with(b"HTTP/1.1 200 ")
-            && head.input.ends_with(
-                b"
-
-"
-            )
+        got.starts_with("HTTP/1.1 200 ") && got.ends_with("\r\n\r\n"),
+        "{got}"
     );
 }
 
@@ -325,4 +319,42 @@ fn with_an_admin_address_only_there() {
     assert_eq!(ask("GET /channels/a/info", LOCAL).status, 404);
     assert_eq!(ask("PUT /channels", LOCAL).status, 405);
     relay.recovers();
+}
+
+#[test]
+fn publishers_are_told_how_the_channel_stands() {
+    let relay = keeping(|_| {});
+    let post = |accept: &str| {
+        let mut peer = relay.connect();
+        peer.ask(format!(
+            "POST /channels/a HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nContent-Length: 1\r\n\r\nx"
+        ))
+    };
+    let plain = post("*/*");
+    assert_eq!(
+        (plain.status, plain.header("content-type")),
+        (202, Some("text/plain"))
+    );
+    let text = String::from_utf8_lossy(&plain.body).into_owned();
+    let expected =
+        "queued messages: 1\r\nlast requested: never\r\nactive subscribers: 0\r\nlast message id: ";
+    assert!(text.starts_with(expected), "{text}");
+    let ws = relay.ws("/channels/a");
+    let answer = post("application/json, text/plain");
+    assert_eq!(answer.status, 201);
+    let told = json(&answer);
+    assert_eq!(
+        (&told["messages"], &told["requested"]),
+        (&2.into(), &0.into())
+    );
+    assert_eq!(told["subscribers"], 1);
+    let number = |id: &str| id.split_once(':').unwrap().1.parse::<u64>().unwrap();
+    let before = text.rsplit(' ').next().unwrap();
+    assert_eq!(
+        number(told["last_message_id"].as_str().unwrap()),
+        number(before) + 1
+    );
+    drop(ws);
+    assert_eq!(ask(&relay, "DELETE /channels/a", LOCAL).status, 200);
+    relay.is_at_rest();
 }

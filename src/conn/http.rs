@@ -3,7 +3,7 @@
 use super::Spares;
 use crate::buf::Gather;
 use crate::close::Reason;
-use crate::http::{self, Body, BodyKind, Reply};
+use crate::http::{self, Body, BodyKind, Reply, Told};
 
 /// What the peer did.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Upload {
     pub event: String,
     /// How the request is to be answered.
     pub reply: Reply,
+    /// In which form.
+    pub told: Told,
     /// The `Origin` to be named in the answer.
     pub origin: Option<Box<str>>,
 }
@@ -47,7 +49,7 @@ impl Upload {
         reply: Reply,
     ) {
         (self.body, self.reply) = (Body::new(kind), reply);
-        (self.gather, self.binary, self.origin) = Default::default();
+        (self.gather, self.binary, self.told, self.origin) = Default::default();
         self.channel.clear();
         self.channel.push_str(channel);
         self.content_type.clear();

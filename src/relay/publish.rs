@@ -1,12 +1,11 @@
 //! Messages that come by HTTP: gathered, published, answered; held while their channel is paused.
 
-use std::io::Write;
-
 use super::Relay;
+use super::manage::published;
 use super::peer::WAITING;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload};
-use crate::http::Answer;
+use crate::http::{Answer, PUBLISHED_BYTES_MAX, Reply, Told};
 use crate::hub::{Body, Message};
 use crate::mark::mark;
 use crate::ws::Kind;
@@ -40,7 +39,7 @@ impl Relay {
             event: Some(&*upload.event).filter(|given| !given.is_empty()),
             body: Body::Gathered(&mut upload.gather),
         };
-        let (reply, origin) = (upload.reply, upload.origin.take());
+        let (reply, told, origin) = (upload.reply, upload.told, upload.origin.take());
         let submitted = self.hub.submit(channel, message, None, now);
         self.spares.keep_upload(upload);
         let submitted = match submitted {
@@ -49,16 +48,42 @@ impl Relay {
         };
         self.counters.messages_in += 1;
         self.counters.message_bytes_in += len;
-        let mut text = [0; 64];
-        let text = told(&mut text, submitted.subscribers);
+        self.tell_publisher(
+            slot,
+            channel,
+            submitted.subscribers,
+            (reply, told),
+            origin.as_deref(),
+            now,
+        );
+    }
+
+    /// Answers who has published: with how the channel stands now.
+    fn tell_publisher(
+        &mut self,
+        slot: u32,
+        channel: u32,
+        subscribers: usize,
+        (reply, told): (Reply, Told),
+        origin: Option<&str>,
+        now: u64,
+    ) {
+        let (mut room, stands) = (
+            [0; PUBLISHED_BYTES_MAX],
+            published(&self.hub.facts(channel, now)),
+        );
+        let mut rest = &mut room[..];
+        let whole = stands.write(told, &mut rest);
+        debug_assert!(whole.is_ok(), "the room is for the longest");
+        let left = rest.len();
         let answer = Answer {
-            status: if submitted.subscribers > 0 { 201 } else { 202 },
-            content_type: "text/plain",
-            body: text,
+            status: if subscribers > 0 { 201 } else { 202 },
+            content_type: told.content_type(),
+            body: &room[..PUBLISHED_BYTES_MAX - left],
             reply,
             ..Answer::default()
         };
-        self.answer(slot, answer, origin.as_deref(), now);
+        self.answer(slot, answer, origin, now);
     }
 
     /// Publishes a message that was held, if its channel has resumed.
@@ -89,12 +114,4 @@ impl Relay {
         self.make_ready(slot);
         true
     }
-}
-
-/// The answer to who has published.
-fn told(room: &mut [u8; 64], subscribers: usize) -> &[u8] {
-    let mut rest = &mut room[..];
-    write!(rest, "active subscribers: {subscribers}\r\n").expect("at most 42 bytes");
-    let left = rest.len();
-    &room[..room.len() - left]
 }

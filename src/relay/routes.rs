@@ -6,7 +6,7 @@ use super::peer::{ADMIN, BLOCKED, ECHO};
 use super::requests::{CHANNEL_METHODS, check_get};
 use crate::close::Reason;
 use crate::conn::{Conn, WsConn};
-use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Transport};
+use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Told, Transport};
 use crate::hub::{Form, Reach, check_content_type, check_event};
 use crate::ws;
 use crate::ws::handshake::Terms;
@@ -169,6 +169,7 @@ impl Relay {
         let mut upload = self.spares.upload();
         upload.start(request.body, name, content_type, event, request.reply());
         upload.binary = is_binary(declared);
+        upload.told = Told::of(request);
         upload.origin = origin.map(Into::into);
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
             self.publish_upload(slot, upload, now);
