@@ -287,6 +287,15 @@ impl Log {
         }
     }
 
+    /// Gives back the room behind the last message, where it is more than the messages.
+    pub fn compact(&mut self, pool: &mut Pool) {
+        if let Some(last) = self.segments.back_mut()
+            && last.has_much_room()
+        {
+            pool.fit(last);
+        }
+    }
+
     fn clear(&mut self, pool: &mut Pool) {
         let needed = (self.end - self.start()) as usize;
         let class = class_of(needed).unwrap_or(usize::from(u8::MAX)) as u8;

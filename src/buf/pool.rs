@@ -47,6 +47,11 @@ impl Segment {
         self.first + self.len + len <= self.bytes.len() && self.ends.len() < self.ends.capacity()
     }
 
+    /// Whether more of its memory is free than in use.
+    pub(super) fn has_much_room(&self) -> bool {
+        2 * (self.len + 4 * self.ends.len()) < self.capacity()
+    }
+
     fn empty(&mut self) {
         self.ends.clear();
         (self.base, self.first, self.len) = (0, 0, 0);
@@ -135,6 +140,20 @@ impl Pool {
         *counted = bytes;
     }
 
+    /// Moves what is in a segment to one of exactly its size; nothing more fits that.
+    pub(super) fn fit(&mut self, segment: &mut Box<Segment>) {
+        let fitting = Box::new(Segment {
+            base: segment.base,
+            first: 0,
+            len: segment.len,
+            bytes: segment.used().into(),
+            ends: segment.ends.as_slice().into(),
+        });
+        self.used_bytes += fitting.capacity();
+        let large = std::mem::replace(segment, fitting);
+        self.give_back(large);
+    }
+
     /// Takes a segment back; keeps it when there is room, its bytes when they are of a class.
     pub(super) fn give_back(&mut self, mut segment: Box<Segment>) {
         let capacity = segment.capacity();
@@ -189,6 +208,22 @@ mod tests {
         let segment = pool.adopt(vec![7; 70_000], 6);
         assert_eq!(segment.used(), [7; 69_994]);
         assert!(segment.fits(0) && segment.end() == 69_994);
+    }
+
+    #[test]
+    fn a_segment_is_fitted_to_what_it_holds() {
+        let mut pool = Pool::default();
+        let mut segment = pool.lend(2, 100);
+        (segment.base, segment.len) = (7, 10);
+        segment.bytes[..10].fill(3);
+        segment.ends.extend([4, 10]);
+        assert!(segment.has_much_room());
+        pool.fit(&mut segment);
+        assert_eq!(pool.used_bytes(), 10 + 2 * 4);
+        assert_eq!((segment.base, segment.used()), (7, &[3; 10][..]));
+        assert!(!segment.has_much_room() && !segment.fits(1) && segment.ends == [4, 10]);
+        pool.give_back(segment);
+        assert_eq!(pool.used_bytes(), 0);
     }
 
     #[test]

@@ -285,6 +285,16 @@ impl Hub {
         }
     }
 
+    /// What a channel keeps that nobody hears is held in as much memory as it needs.
+    pub(super) fn compact(&mut self, channel: u32) {
+        if let Some(plain) = self.stream_of(channel, Form::Plain) {
+            let s = &mut self.streams[plain as usize];
+            if s.members.is_empty() && !s.dirty {
+                s.log.compact(&mut self.pool);
+            }
+        }
+    }
+
     /// Lets messages go whose time has come.
     pub(super) fn expire_history(&mut self, now: u64) {
         while let Some((time, channel)) = self.ages.pop(now) {

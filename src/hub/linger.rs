@@ -19,9 +19,10 @@ impl Hub {
     /// Notes that a channel was used, and queues it when nobody is left.
     pub(super) fn note_idle(&mut self, channel: u32, now: u64) {
         let due = now.saturating_add(self.limits.linger_ms);
+        let heard = self.listeners(channel) > 0;
         let c = &mut self.channels[channel as usize];
         c.used_ms = now;
-        if !c.lingering && !c.is_set() && c.members(&self.streams) == 0 {
+        if !c.lingering && !c.is_set() && !heard {
             c.lingering = true;
             self.linger.push_back(Entry {
                 due,
@@ -69,6 +70,12 @@ impl Hub {
             if c.generation != entry.generation {
                 continue;
             }
+            let due = c.used_ms.saturating_add(self.limits.linger_ms);
+            if due > entry.due {
+                // Used since: others have been idle for longer.
+                self.linger.push_back(Entry { due, ..entry });
+                continue;
+            }
             c.lingering = false;
             if c.is_quiet(&self.streams) {
                 mark("channel_forgotten_early");
@@ -76,7 +83,8 @@ impl Hub {
                 return true;
             }
             // In use again, or about to be swept: it comes back when it is idle.
-            if c.members(&self.streams) == 0 {
+            if self.listeners(entry.channel) == 0 {
+                let c = &mut self.channels[entry.channel as usize];
                 c.lingering = true;
                 self.linger.push_back(entry);
                 return false;
@@ -94,9 +102,10 @@ impl Hub {
         }
         c.lingering = false;
         let due = c.used_ms.saturating_add(self.limits.linger_ms);
-        if c.members(&self.streams) > 0 && !planted("forget_channel_in_use") {
+        if self.listeners(entry.channel) > 0 && !planted("forget_channel_in_use") {
             return;
         }
+        let c = &mut self.channels[entry.channel as usize];
         // What it keeps is for those who come back: it goes with the last of that. Those behind it
         // in the queue wait as long as it at most, and the loop is not woken all the time.
         let again = self.limits.linger_ms.max(AGE_LOOK_MS);
@@ -108,6 +117,7 @@ impl Hub {
             mark("linger_renewed");
             c.lingering = true;
             self.linger.push_back(Entry { due, ..entry });
+            self.compact(entry.channel);
         } else if c.is_quiet(&self.streams) || planted("forget_channel_in_use") {
             self.forget(entry.channel);
         } else {

@@ -19,6 +19,7 @@ use crate::ws::DeflateCounts;
 struct Snapshot {
     counters: Counters,
     pauses: u64,
+    history_dropped: u64,
     log_lines_lost: u64,
     deflate: DeflateCounts,
     limits: Vec<(&'static str, u64)>,
@@ -59,6 +60,11 @@ impl Relay {
                 (free + self.spares.free_bytes()) as u64,
             ),
             (
+                "history_held_bytes",
+                "Messages kept for those who come back, each counted with 48 bytes more",
+                self.hub.history_counts().0,
+            ),
+            (
                 "memory_bytes",
                 "Memory that counts against memory_bytes_max",
                 self.memory_bytes() as u64,
@@ -68,6 +74,7 @@ impl Relay {
         registry.register_collector(Box::new(Snapshot {
             counters: self.counters.clone(),
             pauses: self.hub.pauses(),
+            history_dropped: self.hub.history_counts().1,
             log_lines_lost: self.settings.log_lines_lost.count(),
             deflate: self.hub.deflate_counts(),
             limits: bounds(&self.settings.limits),
@@ -93,9 +100,14 @@ impl Collector for Snapshot {
             "Log lines lost because standard error took no more",
             self.log_lines_lost,
         );
+        let dropped = (
+            "history_dropped",
+            "Messages no longer kept because history took too much memory over all channels",
+            self.history_dropped,
+        );
         let totals = totals(&self.counters, self.pauses)
             .into_iter()
-            .chain([lost]);
+            .chain([lost, dropped]);
         for (name, help, value) in totals.into_iter().chain(compression) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(
@@ -263,7 +275,7 @@ fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 16] 
         ),
         (
             "gaps",
-            "Times a subscriber that lagged was moved past messages",
+            "Times a subscriber missed messages: it lagged, or came back too late",
             c.gaps,
         ),
         (
