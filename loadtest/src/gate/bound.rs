@@ -38,6 +38,16 @@ impl Bound {
             _ => value != self.limit,
         }
     }
+
+    /// A value with six digits that matter, or as many as show on which side of the limit it is.
+    pub fn show(&self, value: f64) -> f64 {
+        let rounded = |digits: usize| -> f64 {
+            let text = format!("{value:.digits$e}");
+            text.parse().unwrap_or(value)
+        };
+        let honest = |rounded: &f64| self.holds(*rounded) == self.holds(value);
+        (5..16).map(rounded).find(honest).unwrap_or(value)
+    }
 }
 
 impl FromStr for Bound {

@@ -95,10 +95,14 @@ fn judge(bound: &Bound, report: &Report, folder: &Path) -> Result<(bool, String)
             if base == 0.0 {
                 return Err(format!("{file}: {} is 0: no ratio to it", bound.figure));
             }
-            (value / base, format!(" ({value} to {base})"))
+            (
+                value / base,
+                format!(" ({} to {})", bound.show(value), bound.show(base)),
+            )
         }
     };
-    Ok((bound.holds(value), format!("{bound}: it is {value}{how}")))
+    let shown = bound.show(value);
+    Ok((bound.holds(value), format!("{bound}: it is {shown}{how}")))
 }
 
 #[cfg(test)]

@@ -39,6 +39,21 @@ fn a_bound_is_read_and_held() {
     }
 }
 
+#[test]
+fn values_are_shown_with_the_digits_that_matter() {
+    let bound: Bound = "a <= 1.1".parse().unwrap();
+    for (value, shown) in [
+        (1_935.358_999_999_1, "1935.36"),
+        (0.123_456_789, "0.123457"),
+        (0.0, "0"),
+        (5_000_000.0, "5000000"),
+        // Rounded further it would be within the bound.
+        (1.100_000_04, "1.10000004"),
+    ] {
+        assert_eq!(bound.show(value).to_string(), shown);
+    }
+}
+
 /// A folder of its own that is removed in the end.
 struct Folder(PathBuf);
 

@@ -13,6 +13,12 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// So many of them: `1 round`, `2 rounds`.
+pub fn some(n: u64, one: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {one}{s}", count(n))
+}
+
 /// A number with three digits that matter, whole from 100 on.
 pub fn number(value: f64) -> String {
     let size = value.abs();
@@ -90,6 +96,12 @@ mod tests {
             [0, 999, 1000, 12_345_678].map(count),
             ["0", "999", "1,000", "12,345,678"]
         );
+    }
+
+    #[test]
+    fn one_and_several() {
+        let each = [0, 1, 2, 1000].map(|n| some(n, "round"));
+        assert_eq!(each, ["0 rounds", "1 round", "2 rounds", "1,000 rounds"]);
     }
 
     #[test]

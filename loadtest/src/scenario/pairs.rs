@@ -3,7 +3,7 @@
 
 use crate::drive::Driven;
 use crate::latency::Latency;
-use crate::report::Report;
+use crate::report::{Report, units};
 use crate::stats;
 
 /// Which of the two.
@@ -86,8 +86,8 @@ impl Pairs {
                 || format!("{of} with {what} ÷ without: no round gave a ratio"),
                 |m| {
                     format!(
-                        "{of} with {what} ÷ without, median of {} rounds ({:.2} to {:.2})",
-                        ratios.len(),
+                        "{of} with {what} ÷ without, median of {} ({:.2} to {:.2})",
+                        units::some(ratios.len() as u64, "round"),
                         m.low,
                         m.high
                     )

@@ -293,6 +293,7 @@ fn judge(
     counts: bool,
 ) -> Option<Figures> {
     cell.faults.add(&report.verdict.faults);
+    cell.skipped += report.verdict.skipped;
     if !counts {
         return None;
     }
@@ -411,6 +412,11 @@ mod tests {
             None
         );
         assert_eq!((cell.faults.lost, cell.dropped), (7, 1));
+        // What a peer leaves out and says so is counted too, but is no fault.
+        let mut skipping = report(5, false, 0);
+        skipping.verdict.skipped = 3;
+        assert!(judge(&skipping, 1, &options, &mut cell, true).is_some());
+        assert_eq!((cell.faults.lost, cell.skipped), (7, 3));
         // A cost of nothing would be the best of all.
         assert_eq!(
             judge(&report(9, false, 0), 0, &options, &mut cell, true),

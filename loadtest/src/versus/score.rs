@@ -36,6 +36,8 @@ pub struct Cell {
     pub why: Option<String>,
     /// What went wrong with deliveries, over all rounds.
     pub faults: Faults,
+    /// Deliveries that it left out and said so, over all rounds.
+    pub skipped: u64,
     /// Why the peer was there no longer.
     pub ended: Option<String>,
 }

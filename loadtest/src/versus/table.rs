@@ -11,8 +11,10 @@ impl fmt::Display for Standings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "versus: {} rounds of {} s for each peer and shape, in turn, seed {}",
-            self.rounds, self.seconds, self.seed
+            "versus: {} of {} s for each peer and shape, in turn, seed {}",
+            rounds(self.rounds),
+            self.seconds,
+            self.seed
         )?;
         for name in &self.missing {
             writeln!(f, "left out, not installed: {name}")?;
@@ -56,7 +58,7 @@ impl fmt::Display for Line {
         let ratio = |i: &Option<Interval>| i.map_or("-".to_owned(), |i| format!("{:.2}", i.mid));
         let per_s = self.deliveries_per_s.map(|n| units::count(n as u64));
         let cell = &self.cell;
-        let rounds = cell.rounds.iter().flatten().count();
+        let counted = cell.rounds.iter().flatten().count();
         write!(
             f,
             "  {:<12} {:>9} {:<22} {:>6} {:>6} {:>12} {:>6}  {}",
@@ -66,17 +68,18 @@ impl fmt::Display for Line {
             ratio(&self.p50),
             ratio(&self.p99),
             per_s.unwrap_or("-".to_owned()),
-            rounds,
+            counted,
             self.verdict()
         )?;
         if let Some(why) = cell.why.as_ref().filter(|_| cell.dropped > 0) {
-            write!(f, "\n      INVALID: {} rounds dropped: {why}", cell.dropped)?;
+            let dropped = rounds(cell.dropped);
+            write!(f, "\n      INVALID: {dropped} dropped: {why}")?;
         }
         if cell.saturated > 0 {
             write!(
                 f,
-                "\n      in {} rounds the client was saturated: their latencies are left out",
-                cell.saturated
+                "\n      in {} the client was saturated: the latencies of these are left out",
+                rounds(cell.saturated)
             )?;
         }
         match &cell.ended {
@@ -103,11 +106,19 @@ impl Line {
             .map(|(n, what)| format!("{} {what}", units::count(*n)))
             .collect();
         match (wrong.is_empty(), &self.cell.ended) {
+            (true, None) if self.cell.skipped > 0 => {
+                let skipped = units::count(self.cell.skipped);
+                format!("right but for {skipped} in announced gaps")
+            }
             (true, None) => "all right".to_owned(),
             (true, Some(_)) => "ENDED".to_owned(),
             (false, _) => format!("WRONG: {}", wrong.join(", ")),
         }
     }
+}
+
+fn rounds(n: u32) -> String {
+    units::some(u64::from(n), "round")
 }
 
 /// A ratio with where it may as well lie.
