@@ -29,6 +29,8 @@ struct Answer {
     has_message: bool,
     /// Where one stands who has all of it.
     place: Option<Position>,
+    /// It says that messages are missing before it.
+    gap: Option<Heard<'static>>,
     /// Bytes of its body, if it says so.
     length: Option<usize>,
     /// What came of it and was not told.
@@ -83,7 +85,7 @@ impl Poll {
         let mut each = |part: Part<'_>| match part {
             Part::Head(head) if head.code < 200 => Ok(()),
             Part::Head(_) if ends > 0 => Err("an answer that nobody asked for".to_owned()),
-            Part::Head(head) => answer.begin(&head, hear),
+            Part::Head(head) => answer.begin(&head),
             Part::Body(piece) => {
                 answer.piece(piece, hear);
                 Ok(())
@@ -107,7 +109,7 @@ impl Poll {
 }
 
 impl Answer {
-    fn begin(&mut self, head: &Head<'_>, hear: &mut impl Hear) -> Result<(), String> {
+    fn begin(&mut self, head: &Head<'_>) -> Result<(), String> {
         let place = head.field("last-modified").zip(head.field("etag"));
         if !matches!(head.code, 200 | 408) {
             return Err(format!("a poll was answered {} {}", head.code, head.reason));
@@ -119,9 +121,8 @@ impl Answer {
         self.place = place.map(|(time, tag)| {
             Position::new(&[("If-Modified-Since", time), ("If-None-Match", tag)])
         });
-        if let Some(gap) = head.field("longwave-gap") {
-            hear(Heard::Gap(missed(gap)));
-        }
+        let gap = head.field("longwave-gap");
+        self.gap = gap.map(|gap| Heard::Gap(missed(gap)));
         let length = head.field("content-length").map(std::str::from_utf8);
         self.length = length.and_then(|text| text.ok()?.parse().ok());
         Ok(())
@@ -130,6 +131,7 @@ impl Answer {
     fn piece(&mut self, piece: &[u8], hear: &mut impl Hear) {
         if self.has_message && self.body.is_empty() && self.length == Some(piece.len()) {
             self.told = true;
+            self.gap.take().into_iter().for_each(&mut *hear);
             hear(payload(piece));
         } else if self.has_message {
             self.body.extend_from_slice(piece);
@@ -137,6 +139,7 @@ impl Answer {
     }
 
     fn end(&mut self, hear: &mut impl Hear) -> Option<Position> {
+        self.gap.take().into_iter().for_each(&mut *hear);
         if self.has_message && !std::mem::take(&mut self.told) {
             hear(payload(&self.body));
         }

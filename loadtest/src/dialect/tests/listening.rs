@@ -151,6 +151,7 @@ fn polls_one_after_the_other_cut_anywhere() {
             talk.bytes(one).unwrap();
             assert!(talk.asked().is_empty(), "one request at a time");
             assert_eq!(talk.session.position(), before, "it has not got it");
+            assert!(talk.gaps.is_empty(), "who asks again is told again");
             talk.bytes(two).unwrap();
             assert_eq!(talk.asked(), asks_after(place));
         }
