@@ -136,6 +136,8 @@ reasons! {
     TooManyParts, "too_many_parts", 0, 400, "too many parts in one form, 100 at most";
     /// A body of more lines than may be published at once.
     TooManyLines, "too_many_lines", 0, 400, "too many messages in one body, 1000 lines at most";
+    /// A form or lines without a message.
+    NoMessages, "no_messages", 0, 400, "no message in this body";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
     /// More channels in one request than may be.

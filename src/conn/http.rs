@@ -16,7 +16,19 @@ pub enum HttpEvent<'a> {
     Part,
 }
 
-/// A message on its way in by POST or PUT.
+/// How the messages of a body lie in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// It is one.
+    #[default]
+    One,
+    /// Each is a part of a form with this boundary.
+    Form(Box<str>),
+    /// Each is a line.
+    Lines,
+}
+
+/// What is published by one POST or PUT, on its way in.
 #[derive(Debug, Default)]
 pub struct Upload {
     body: Body,
@@ -24,6 +36,8 @@ pub struct Upload {
     pub gather: Gather,
     /// The channel that it is for.
     pub channel: String,
+    /// How many messages it is.
+    pub shape: Shape,
     /// Declared to be bytes rather than text.
     pub binary: bool,
     /// The media type it was given, to be passed on; empty: none.
@@ -50,6 +64,7 @@ impl Upload {
     ) {
         (self.body, self.reply) = (Body::new(kind), reply);
         (self.gather, self.binary, self.told, self.origin) = Default::default();
+        self.shape = Shape::One;
         self.channel.clear();
         self.channel.push_str(channel);
         self.content_type.clear();

@@ -8,7 +8,7 @@ mod poll;
 mod spares;
 mod ws;
 
-pub use http::{HttpConn, HttpEvent, Upload};
+pub use http::{HttpConn, HttpEvent, Shape, Upload};
 pub use poll::PollConn;
 pub use spares::Spares;
 pub use ws::{WsConn, WsEvent};

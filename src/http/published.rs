@@ -42,6 +42,8 @@ impl Told {
 /// How a channel stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Published {
+    /// How many messages were published, where a body could have several.
+    pub published: Option<u64>,
     /// Messages that its history holds.
     pub messages: u64,
     /// Seconds since somebody asked for messages; `None`: nobody has.
@@ -53,7 +55,7 @@ pub struct Published {
 }
 
 /// The longest body: all numbers at their largest.
-pub const PUBLISHED_BYTES_MAX: usize = 192;
+pub const PUBLISHED_BYTES_MAX: usize = 240;
 
 impl Published {
     /// Writes the answer's body, at most [`PUBLISHED_BYTES_MAX`] bytes, without an end of line, as Nchan.
@@ -65,6 +67,9 @@ impl Published {
     }
 
     fn plain(&self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(published) = self.published {
+            write!(out, "published messages: {published}\r\n")?;
+        }
         write!(out, "queued messages: {}\r\n", self.messages)?;
         match self.requested {
             Some(seconds) => write!(out, "last requested: {seconds} sec. ago\r\n")?,
@@ -78,7 +83,11 @@ impl Published {
     }
 
     fn json(&self, out: &mut impl Write) -> io::Result<()> {
-        write!(out, "{{\"messages\": {}, \"requested\": ", self.messages)?;
+        write!(out, "{{")?;
+        if let Some(published) = self.published {
+            write!(out, "\"published\": {published}, ")?;
+        }
+        write!(out, "\"messages\": {}, \"requested\": ", self.messages)?;
         match self.requested {
             Some(seconds) => write!(out, "{seconds}")?,
             None => write!(out, "null")?,

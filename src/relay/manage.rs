@@ -168,6 +168,7 @@ impl Relay {
 /// As publishers are told of a channel.
 pub(super) fn published(facts: &Facts<'_>) -> Published {
     Published {
+        published: None,
         messages: facts.messages as u64,
         requested: facts.requested_ms.map(|ms| ms / 1000),
         subscribers: facts.subscribers as u64,

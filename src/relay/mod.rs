@@ -30,6 +30,7 @@ mod publish;
 mod refusing;
 mod requests;
 mod routes;
+mod several;
 mod slow;
 mod streams;
 mod subscribe;

@@ -3,21 +3,20 @@
 use super::Relay;
 use super::manage::published;
 use super::peer::WAITING;
+use super::several::messages;
 use crate::close::Reason;
 use crate::conn::{Conn, Upload};
-use crate::http::{Answer, PUBLISHED_BYTES_MAX, Reply, Told};
-use crate::hub::{Body, Message};
+use crate::http::{Answer, PUBLISHED_BYTES_MAX, Published, Told};
+use crate::hub::{Body, Message, Submitted};
 use crate::mark::mark;
 use crate::ws::Kind;
 
 impl Relay {
-    /// A whole message came by POST or PUT.
-    pub(super) fn publish_upload(&mut self, slot: u32, mut upload: Box<Upload>, now: u64) {
+    /// A whole body came by POST or PUT.
+    pub(super) fn publish_upload(&mut self, slot: u32, upload: Box<Upload>, now: u64) {
         let channel = match self.hub.open(&upload.channel, now) {
             Ok(channel) => channel,
-            Err(reason) => {
-                return self.refuse(slot, reason, upload.reply, upload.origin.as_deref(), now);
-            }
+            Err(reason) => return self.refuse_upload(slot, upload, reason, now),
         };
         if self.hub.paused(channel) {
             mark("upload_held");
@@ -29,59 +28,87 @@ impl Relay {
             }
             return self.hub.await_resume(channel, token);
         }
+        self.publish_now(slot, channel, upload, now);
+    }
+
+    fn publish_now(&mut self, slot: u32, channel: u32, mut upload: Box<Upload>, now: u64) {
+        let submitted = match messages(&upload) {
+            Ok(None) => self
+                .submit_upload(channel, &mut upload, now)
+                .map(|s| (s, None)),
+            Ok(Some(several)) => {
+                let event = Some(&*upload.event).filter(|given| !given.is_empty());
+                let submitted = self.submit_all(channel, &several, event, now);
+                submitted.map(|s| (s, Some(several.len() as u64)))
+            }
+            Err(reason) => Err(reason),
+        };
+        match submitted {
+            Ok((submitted, several)) => {
+                let (reply, told, origin) = (upload.reply, upload.told, upload.origin.take());
+                self.spares.keep_upload(upload);
+                let stands = Published {
+                    published: several,
+                    ..published(&self.hub.facts(channel, now))
+                };
+                let status = if submitted.subscribers > 0 { 201 } else { 202 };
+                let answer = Answer {
+                    status,
+                    reply,
+                    ..Answer::default()
+                };
+                self.tell_publisher(slot, answer, (stands, told), origin.as_deref(), now);
+            }
+            Err(reason) => self.refuse_upload(slot, upload, reason, now),
+        }
+    }
+
+    fn refuse_upload(&mut self, slot: u32, mut upload: Box<Upload>, reason: Reason, now: u64) {
+        let (reply, origin) = (upload.reply, upload.origin.take());
+        self.spares.keep_upload(upload);
+        self.refuse(slot, reason, reply, origin.as_deref(), now);
+    }
+
+    /// Publishes a body that is one message.
+    fn submit_upload(
+        &mut self,
+        channel: u32,
+        upload: &mut Upload,
+        now: u64,
+    ) -> Result<Submitted, Reason> {
         let len = upload.gather.len() as u64;
         // Text where it can be: bytes that are not UTF-8 cannot go out as a text frame.
         let text = !upload.binary && crate::ws::utf8::valid(upload.gather.payload());
-        let kind = if text { Kind::Text } else { Kind::Binary };
         let message = Message {
-            kind,
+            kind: if text { Kind::Text } else { Kind::Binary },
             content_type: Some(&*upload.content_type).filter(|given| !given.is_empty()),
             event: Some(&*upload.event).filter(|given| !given.is_empty()),
             body: Body::Gathered(&mut upload.gather),
         };
-        let (reply, told, origin) = (upload.reply, upload.told, upload.origin.take());
-        let submitted = self.hub.submit(channel, message, None, now);
-        self.spares.keep_upload(upload);
-        let submitted = match submitted {
-            Ok(submitted) => submitted,
-            Err(reason) => return self.refuse(slot, reason, reply, origin.as_deref(), now),
-        };
+        let submitted = self.hub.submit(channel, message, None, now)?;
         self.counters.messages_in += 1;
         self.counters.message_bytes_in += len;
-        self.tell_publisher(
-            slot,
-            channel,
-            submitted.subscribers,
-            (reply, told),
-            origin.as_deref(),
-            now,
-        );
+        Ok(submitted)
     }
 
     /// Answers who has published: with how the channel stands now.
     fn tell_publisher(
         &mut self,
         slot: u32,
-        channel: u32,
-        subscribers: usize,
-        (reply, told): (Reply, Told),
+        answer: Answer<'_>,
+        (stands, told): (Published, Told),
         origin: Option<&str>,
         now: u64,
     ) {
-        let (mut room, stands) = (
-            [0; PUBLISHED_BYTES_MAX],
-            published(&self.hub.facts(channel, now)),
-        );
+        let mut room = [0; PUBLISHED_BYTES_MAX];
         let mut rest = &mut room[..];
         let whole = stands.write(told, &mut rest);
         debug_assert!(whole.is_ok(), "the room is for the longest");
         let left = rest.len();
         let answer = Answer {
-            status: if subscribers > 0 { 201 } else { 202 },
             content_type: told.content_type(),
             body: &room[..PUBLISHED_BYTES_MAX - left],
-            reply,
-            ..Answer::default()
+            ..answer
         };
         self.answer(slot, answer, origin, now);
     }

@@ -5,7 +5,7 @@ use super::manage::Managed;
 use super::peer::{ADMIN, BLOCKED, ECHO};
 use super::requests::{CHANNEL_METHODS, check_get};
 use crate::close::Reason;
-use crate::conn::{Conn, WsConn};
+use crate::conn::{Conn, Shape, WsConn};
 use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Told, Transport};
 use crate::hub::{Form, Reach, check_content_type, check_event};
 use crate::ws;
@@ -163,13 +163,19 @@ impl Relay {
             return Err(Reason::MessageTooBig);
         }
         let declared = request.header("content-type").unwrap_or_default();
-        let content_type = check_content_type(declared)?;
+        let shape = shape_of(declared)?;
+        let content_type = match shape {
+            Shape::One => check_content_type(declared)?,
+            // That of the body, not of a message.
+            _ => "",
+        };
         let event = request.header_once("x-eventsource-event")?;
         let event = check_event(event.unwrap_or_default())?;
         let mut upload = self.spares.upload();
         upload.start(request.body, name, content_type, event, request.reply());
         upload.binary = is_binary(declared);
         upload.told = Told::of(request);
+        upload.shape = shape;
         upload.origin = origin.map(Into::into);
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
             self.publish_upload(slot, upload, now);
@@ -316,8 +322,17 @@ pub(super) fn plain<'a>(content_type: &'a str, body: &'a [u8]) -> Answer<'a> {
     }
 }
 
+/// How many messages a body of this media type is.
+fn shape_of(content_type: &[u8]) -> Result<Shape, Reason> {
+    if http::is_lines(content_type) {
+        return Ok(Shape::Lines);
+    }
+    let boundary = http::form_boundary(content_type)?;
+    Ok(boundary.map_or(Shape::One, |boundary| Shape::Form(boundary.into())))
+}
+
 /// Media types that are never text.
-fn is_binary(content_type: &[u8]) -> bool {
+pub(super) fn is_binary(content_type: &[u8]) -> bool {
     let starts = |prefix: &[u8]| {
         content_type.len() >= prefix.len()
             && content_type[..prefix.len()].eq_ignore_ascii_case(prefix)

@@ -12,6 +12,7 @@ fn text(published: &Published, told: Told) -> String {
 #[test]
 fn a_channel_is_told_in_lines_as_nchan_does_or_in_json() {
     let published = Published {
+        published: None,
         messages: 5,
         requested: Some(18),
         subscribers: 0,
@@ -25,6 +26,18 @@ fn a_channel_is_told_in_lines_as_nchan_does_or_in_json() {
         text(&published, Told::Json),
         r#"{"messages": 5, "requested": 18, "subscribers": 0, "last_message_id": "1450755280:7"}"#
     );
+}
+
+#[test]
+fn how_many_were_published_comes_first_where_it_could_be_several() {
+    let several = Published {
+        published: Some(3),
+        ..Published::default()
+    };
+    let plain = text(&several, Told::Plain);
+    assert!(plain.starts_with("published messages: 3\r\nqueued messages: 0\r\n"));
+    let json = text(&several, Told::Json);
+    assert!(json.starts_with(r#"{"published": 3, "messages": 0, "#));
 }
 
 #[test]
@@ -43,6 +56,7 @@ fn what_has_not_been_is_said_in_a_word() {
 #[test]
 fn the_largest_numbers_fit_the_room_that_is_promised_and_json_is_json() {
     let most = Published {
+        published: Some(u64::MAX),
         messages: u64::MAX,
         requested: Some(u64::MAX),
         subscribers: u64::MAX,
