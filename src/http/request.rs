@@ -11,7 +11,7 @@
 use httparse::{Error, Header, Status};
 
 use super::fields::{has_token, header, header_once, members, values};
-use super::{BodyKind, Reply};
+use super::{BodyKind, Reply, Told};
 use crate::close::Reason;
 use crate::limits::HEADERS_MAX;
 
@@ -107,6 +107,7 @@ impl<'b> Request<'_, 'b> {
             minor: self.minor,
             keep_alive: self.keep_alive,
             head_only: self.method == "HEAD",
+            told: Told::of(self),
         }
     }
 }

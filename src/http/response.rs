@@ -11,7 +11,7 @@
 
 use std::io::Write;
 
-use super::{Cors, is_text_byte, is_token_byte};
+use super::{Cors, Told, is_text_byte, is_token_byte};
 use crate::close::Reason;
 
 /// The interim answer that a client with `Expect: 100-continue` waits for.
@@ -26,6 +26,8 @@ pub struct Reply {
     pub keep_alive: bool,
     /// The request was HEAD: everything but the body.
     pub head_only: bool,
+    /// How it is told why it is refused.
+    pub told: Told,
 }
 
 impl Default for Reply {
@@ -35,6 +37,7 @@ impl Default for Reply {
             minor: 1,
             keep_alive: false,
             head_only: false,
+            told: Told::Plain,
         }
     }
 }
@@ -101,8 +104,8 @@ impl Answer<'_> {
     }
 }
 
-/// Writes the answer that a reason gives: its sentence as one line of text, and the headers that
-/// its status asks for. Returns whether the connection stays open, which [`ends_connection`] may
+/// Writes the answer that a reason gives: its sentence as one line of text, or as JSON beside its
+/// word, where that is asked for; and the headers that its status asks for. Returns whether the connection stays open, which [`ends_connection`] may
 /// deny whatever `reply` says. A reason without a status writes nothing.
 ///
 /// `also`: further headers, such as the `Allow` that a 405 needs (RFC 9110 15.5.6). `cors`: pages must
@@ -119,10 +122,14 @@ pub fn refusal(
         return false;
     }
     let keep_alive = reply.keep_alive && !ends_connection(reason);
+    let body = refusal_body(reason, reply.told);
     let answer = Answer {
         status,
-        content_type: "text/plain; charset=utf-8",
-        body: &[reason.text().as_bytes(), b"\n"].concat(),
+        content_type: match reply.told {
+            Told::Plain => "text/plain; charset=utf-8",
+            Told::Json => "application/json",
+        },
+        body: body.as_bytes(),
         headers: &[status_headers(status), also].concat(),
         cors,
         reply: Reply {
@@ -132,6 +139,15 @@ pub fn refusal(
     };
     answer.append(out);
     keep_alive
+}
+
+/// One line that says why. No sentence holds anything that JSON would have to escape.
+fn refusal_body(reason: Reason, told: Told) -> String {
+    let (word, text) = (reason.word(), reason.text());
+    match told {
+        Told::Plain => format!("{text}\n"),
+        Told::Json => format!("{{\"error\":\"{word}\",\"message\":\"{text}\"}}\n"),
+    }
 }
 
 /// Whether nothing behind this request may be read: its end is unknown, or unread, or the

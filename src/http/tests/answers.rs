@@ -14,6 +14,7 @@ const KEEP: Reply = Reply {
     minor: 1,
     keep_alive: true,
     head_only: false,
+    told: Told::Plain,
 };
 
 #[test]
@@ -33,6 +34,7 @@ fn an_answer_says_its_length_and_whether_the_connection_stays() {
         minor,
         keep_alive,
         head_only,
+        told: Told::Plain,
     };
     for (reply, rest) in [
         (reply(1, true, true), "\r\n"),
@@ -41,6 +43,29 @@ fn an_answer_says_its_length_and_whether_the_connection_stays() {
         (reply(0, false, true), "Connection: close\r\n\r\n"),
     ] {
         assert_eq!(text(Answer { reply, ..answer }), format!("{head}{rest}"));
+    }
+}
+
+#[test]
+fn a_refusal_is_json_where_that_is_asked_for() {
+    let told = |told| {
+        let mut out = Vec::new();
+        refusal(
+            Reason::NotFound,
+            Reply { told, ..KEEP },
+            &[],
+            Cors::Own,
+            &mut out,
+        );
+        String::from_utf8(out).unwrap()
+    };
+    assert!(told(Told::Plain).ends_with("\r\n\r\nnot found\n"));
+    let json = told(Told::Json);
+    assert!(json.contains("\r\nContent-Type: application/json\r\n"));
+    let body = "{\"error\":\"not_found\",\"message\":\"not found\"}\n";
+    assert!(json.ends_with(body), "{json}");
+    for reason in Reason::ALL {
+        assert!(!reason.text().contains(['"', '\\']), "{reason:?}");
     }
 }
 

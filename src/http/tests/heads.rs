@@ -93,7 +93,8 @@ fn a_browsers_request_is_read_whole() {
             Reply {
                 minor: 1,
                 keep_alive: true,
-                head_only: false
+                head_only: false,
+                told: Told::Plain,
             }
         );
     });
