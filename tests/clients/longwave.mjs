@@ -43,20 +43,23 @@ export async function within(promise, what) {
 }
 
 // A running longwave on a free port of 127.0.0.1; it is killed when the test `t` ends.
-export async function start(t, ...options) {
-  const port = await freePort();
+export const start = async (t, ...options) => startAt(t, await freePort(), ...options);
+
+// The same on a given port, such as that of one before it. `kill()` is as sudden as a crash.
+export async function startAt(t, port, ...options) {
   const child = spawn(process.env.LONGWAVE_BIN, ['--listen', `127.0.0.1:${port}`, ...options], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exit = once(child, 'exit').then(([code]) => code);
-  t.after(async () => { child.kill('SIGKILL'); await exit; });
+  const kill = async () => { child.kill('SIGKILL'); await exit; };
+  t.after(kill);
   const end = Date.now() + WAIT;
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
     if (Date.now() > end) throw new Error('the server does not listen');
     await sleep(20);
   }
-  return { port, child, exit, http: `http://127.0.0.1:${port}`, ws: `ws://127.0.0.1:${port}` };
+  return { port, child, exit, kill, http: `http://127.0.0.1:${port}`, ws: `ws://127.0.0.1:${port}` };
 }
 
 // A WebSocket that is joined when this resolves. `next()` takes its messages one by one: text as a
@@ -89,4 +92,25 @@ export function refusal(url, protocols, options) {
     socket.on('open', () => { socket.terminate(); reject(new Error('it was let in')); });
     socket.on('error', () => {});
   }), 'refusal');
+}
+
+// Publishes a text, or bytes of a type; the answer's status has to tell of success.
+export async function publish(http, channel, body, headers = { 'Content-Type': 'text/plain' }) {
+  const answer = await fetch(`${http}/channels/${channel}`, { method: 'POST', body, headers });
+  if (!answer.ok) throw new Error(`publishing: ${answer.status} ${await answer.text()}`);
+  await answer.arrayBuffer();
+}
+
+// Publishes several texts, one after the other.
+export async function publishAll(http, channel, texts) {
+  for (const text of texts) await publish(http, channel, text);
+}
+
+// Asks until `condition` is true.
+export async function until(condition, what) {
+  const end = Date.now() + WAIT;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`never: ${what}`);
+    await sleep(10);
+  }
 }

@@ -1,11 +1,9 @@
-// The subprotocol ws+meta.nchan: ids and media types, as npm `ws` and Nchan's own client read them.
+// The subprotocol ws+meta.nchan: ids and media types, as npm `ws` reads them.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import WebSocket from 'ws';
 
-import { join, start, within } from './longwave.mjs';
+import { join, start } from './longwave.mjs';
 
 const META = 'ws+meta.nchan';
 
@@ -44,42 +42,4 @@ test('no publisher can pretend to tell of a gap', async (t) => {
   const { http } = await start(t);
   const type = 'application/vnd.longwave.gap+json';
   assert.equal((await post(`${http}/channels/gap`, type, '{}')).status, 400);
-});
-
-test('the npm package nchan reads text, types, bytes and ids', async (t) => {
-  const { ws, http } = await start(t);
-  // It is made for browsers, and finds there what Node lacks.
-  globalThis.window = Object.assign(new EventTarget(), { setTimeout, clearTimeout });
-  globalThis.WebSocket = WebSocket;
-  globalThis.FileReader = class extends EventTarget {
-    async readAsText(blob) {
-      this.result = await blob.text();
-      this.dispatchEvent(new Event('loadend'));
-    }
-  };
-  const NchanSubscriber = createRequire(import.meta.url)('nchan');
-  const url = `/channels/nchan`;
-  const subscriber = new NchanSubscriber(ws + url, { subscriber: 'websocket' });
-  subscriber.on('transportNativeCreated', (socket) => { socket.binaryType = 'blob'; });
-  const heard = [];
-  let wake = () => {};
-  const hears = async (count) => {
-    while (heard.length < count) await within(new Promise((resolve) => { wake = resolve; }), 'message');
-  };
-  subscriber.on('message', (message, meta) => { heard.push([message, meta]); wake(); });
-  const connected = new Promise((resolve) => subscriber.on('connect', resolve));
-  subscriber.start();
-  await within(connected, 'connection');
-  await post(http + url, 'text/x-one', 'grüße');
-  (await join(t, ws + url)).send('plain');
-  await hears(2);
-  await post(http + url, 'application/octet-stream', new Uint8Array([1, 2, 255]));
-  await hears(3);
-  assert.deepEqual(heard.slice(0, 2).map(([m, meta]) => [m, meta['content-type']]), [['grüße', 'text/x-one'], ['plain', undefined]]);
-  const [bytes, meta] = heard[2];
-  assert.deepEqual([...new Uint8Array(await bytes.arrayBuffer())], [1, 2, 255]);
-  assert.equal(meta['content-type'], 'application/octet-stream');
-  assert.equal(subscriber.lastMessageId, meta.id);
-  // Before the server goes, or it would try to come back.
-  subscriber.stop();
 });
