@@ -24,10 +24,10 @@ def free_port():
 
 
 class Server:
-    """A running longwave on a free port of 127.0.0.1."""
+    """A running longwave on a port of 127.0.0.1, a free one if none is given."""
 
-    def __init__(self, *options):
-        self.port = free_port()
+    def __init__(self, *options, port=None):
+        self.port = port or free_port()
         self.process = subprocess.Popen(
             [os.environ["LONGWAVE_BIN"], "--listen", "127.0.0.1:%d" % self.port, *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
