@@ -30,7 +30,7 @@ export async function freePort() {
   return port;
 }
 
-/** The relay on a port; `kill()` is as sudden as a crash, `freeze()` leaves its connections open and silent. */
+/** The relay on a port; `kill()` is as sudden as a crash, `stop()` is in order, `freeze()` leaves its connections open and silent. */
 export async function startRelay(port, ...args) {
   const binary = process.env.LONGWAVE_BIN;
   if (!binary) throw new Error("set LONGWAVE_BIN to the server binary");
@@ -41,6 +41,7 @@ export async function startRelay(port, ...args) {
     url: `http://127.0.0.1:${port}/`,
     freeze: () => child.kill("SIGSTOP"),
     thaw: () => child.kill("SIGCONT"),
+    stop: () => child.kill("SIGTERM"),
     async kill() {
       child.kill("SIGKILL");
       await exited;
