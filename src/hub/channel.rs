@@ -72,6 +72,11 @@ impl Channel {
         self.streams.iter().map(members).sum()
     }
 
+    /// Whether somebody hears it, alone or in a set.
+    pub fn is_heard(&self, streams: &Slab<Stream>) -> bool {
+        !self.sets.is_empty() || self.members(streams) > 0
+    }
+
     /// Nobody is left who listens, publishes or is still being swept.
     pub fn is_quiet(&self, streams: &Slab<Stream>) -> bool {
         let idle = |&id: &u32| {

@@ -3,6 +3,7 @@
 
 use super::policy::Policy;
 use super::resume::Missed;
+use super::sweep::skip_own;
 use super::{Form, Hub, Id, Place, form};
 use crate::mark::{mark, planted};
 use crate::settings::Slow;
@@ -11,9 +12,9 @@ use crate::settings::Slow;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gap {
     /// The last message before it.
-    after: Id,
+    pub after: Id,
     /// Messages in it, those of the member itself left out; `None`: not known.
-    missed: Option<u64>,
+    pub missed: Option<u64>,
 }
 
 /// What a skip did.
@@ -45,17 +46,20 @@ impl Hub {
         };
         let own = member.has_own().then(|| member.origin());
         let missed = s.log.messages_of_others(from, own);
+        let slot = member.slot;
+        // Who waits for its place in the log misses more than lies in it.
+        let waiting = self.waiting.remove(&slot);
+        let after = waiting.map_or(s.log.number_before(from), |w| w.from);
         let gap = Gap {
             after: Id {
-                number: s.log.number_before(from),
+                number: after,
                 ..self.newest
             },
-            missed: Some(0),
+            missed: waiting.is_none().then_some(0),
         };
-        let slot = member.slot;
         s.advance_to_end(index);
         self.mark_dirty(place.stream);
-        if missed == 0 {
+        if missed == 0 && waiting.is_none() {
             return Skipped {
                 missed,
                 begins: false,
@@ -88,12 +92,29 @@ impl Hub {
 
     /// What tells a member of what it missed, if it has to be told. Its next message is what follows.
     pub fn take_gap(&mut self, place: Place) -> Option<Vec<u8>> {
-        if self.gaps.is_empty() {
+        let (after, json) = self.take_told(place)?;
+        // Who resumes from here gets what was missed, as far as it is still there.
+        Some(form::gap(
+            self.streams[place.stream as usize].form,
+            after,
+            &json,
+        ))
+    }
+
+    /// The same as JSON, for who is told in a header.
+    pub fn take_gap_json(&mut self, place: Place) -> Option<String> {
+        self.take_told(place).map(|(_, json)| json)
+    }
+
+    fn take_told(&mut self, place: Place) -> Option<(Id, String)> {
+        if self.gaps.is_empty() || self.is_waiting(place) {
             return None;
         }
-        let s = &self.streams[place.stream as usize];
-        let member = &s.members[place.member as usize];
+        let s = &mut self.streams[place.stream as usize];
+        let member = &mut s.members[place.member as usize];
         let gap = self.gaps.remove(&member.slot)?;
+        // It does not get its own.
+        skip_own(member, &s.log, s.log.end());
         let next = s.log.number_at(member.cursor);
         let next = next.map(|number| Id {
             number,
@@ -106,8 +127,7 @@ impl Hub {
             number: gap.after.number - u64::from(planted("gap_after_wrong")),
             ..gap.after
         };
-        // Who resumes from here gets what was missed, as far as it is still there.
-        Some(form::gap(s.form, after, &gap_json(after, next, missed)))
+        Some((after, gap_json(after, next, missed)))
     }
 }
 

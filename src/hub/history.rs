@@ -12,6 +12,9 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use slab::Slab;
+
+use super::channel::Channel;
 use super::form::Content;
 use super::policy::Policy;
 use super::submit::About;
@@ -50,6 +53,9 @@ const _: () = assert!(size_of::<Entry>() == 32);
 /// An entry counts for so many bytes beside its frame.
 const ENTRY_BYTES: u64 = 48;
 
+/// Entries of channels that are gone may be so many, and one for each channel.
+const OLDEST_STALE_MAX: usize = 64;
+
 /// See the top of the file.
 #[derive(Debug)]
 pub(super) struct History {
@@ -66,7 +72,12 @@ pub(super) struct History {
     before: u64,
     /// Time of its live timer entry.
     pub armed_ms: u64,
+    /// Whether the hub's heap of oldest messages has an entry for it.
+    queued: bool,
 }
+
+/// Room for so many entries stays with an empty history.
+const ENTRIES_KEPT: usize = 4;
 
 impl History {
     /// Of a channel that may have had messages up to this number before.
@@ -79,6 +90,7 @@ impl History {
             newest: before,
             before,
             armed_ms: NEVER,
+            queued: false,
         }
     }
 
@@ -124,7 +136,7 @@ impl History {
             return 0;
         };
         self.lost = entry.number;
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.entries.capacity() > ENTRIES_KEPT {
             self.entries = VecDeque::new();
         }
         let counted = next - entry.begin + ENTRY_BYTES;
@@ -197,15 +209,51 @@ impl Hub {
         history.bytes += counted;
         self.history_bytes += counted;
         if first {
-            self.oldest.push(Reverse((number, channel, c.generation)));
             let due = now.saturating_add(c.policy.history_age_ms);
             self.ages.arm(&mut history.armed_ms, due, channel);
         }
-        let policy = c.policy;
-        while c.history.is_over(&policy) {
-            self.history_bytes -= c.history.drop_oldest();
+        if !history.queued {
+            self.queue_oldest(channel);
+        }
+        while self.is_over(channel) {
+            self.drop_first(channel);
         }
         self.keep_history_budget();
+    }
+
+    fn is_over(&self, channel: u32) -> bool {
+        let c = &self.channels[channel as usize];
+        c.history.is_over(&c.policy)
+    }
+
+    /// A channel drops its oldest message. Who waits for a log that it is not in yet misses it.
+    fn drop_first(&mut self, channel: u32) {
+        let history = &mut self.channels[channel as usize].history;
+        self.history_bytes -= history.drop_oldest();
+        let number = history.lost;
+        if !self.filling.is_empty() {
+            self.note_unfilled(channel, number);
+        }
+    }
+
+    /// Queues a channel by its oldest message. It has one live entry; those of channels that are
+    /// gone are thrown out when they are more than the others.
+    fn queue_oldest(&mut self, channel: u32) {
+        let live = |channels: &Slab<Channel>, channel: u32, generation: u32| {
+            let c = channels.get(channel as usize);
+            c.is_some_and(|c| c.generation == generation)
+        };
+        if self.oldest.len() > 2 * self.channels.len() + OLDEST_STALE_MAX {
+            let channels = &self.channels;
+            self.oldest
+                .retain(|Reverse((_, channel, generation))| live(channels, *channel, *generation));
+        }
+        let c = &mut self.channels[channel as usize];
+        let first = c.history.entries.front().map(|e| e.number);
+        c.history.queued = first.is_some();
+        if let Some(number) = first {
+            self.oldest.push(Reverse((number, channel, c.generation)));
+        }
     }
 
     /// Over all channels: the oldest messages go first.
@@ -223,20 +271,18 @@ impl Hub {
             let Some(c) = self.channels.get_mut(channel as usize) else {
                 continue;
             };
-            let first = c.history.entries.front().map(|e| e.number);
-            let Some(first) = first.filter(|_| c.generation == generation) else {
+            if c.generation != generation {
                 continue;
-            };
-            if first == number {
+            }
+            // What was the oldest may have gone meanwhile.
+            let is_first = c.history.entries.front().map(|e| e.number) == Some(number);
+            if is_first {
                 mark("history_budget");
-                self.history_bytes -= c.history.drop_oldest();
+                self.drop_first(channel);
                 self.history_dropped += 1;
             }
-            let next = c.history.entries.front().map(|e| e.number);
-            if let Some(next) = next {
-                self.oldest.push(Reverse((next, channel, generation)));
-            }
-            if first == number {
+            self.queue_oldest(channel);
+            if is_first {
                 self.history_shrank(channel);
                 return true;
             }
@@ -253,18 +299,10 @@ impl Hub {
 
     /// What is older than the channel's history may be goes.
     pub(super) fn age_out(&mut self, channel: u32, now: u64) {
-        let c = &mut self.channels[channel as usize];
-        let age = c.policy.history_age_ms;
         let mut aged = false;
-        while c
-            .history
-            .entries
-            .front()
-            .is_some_and(|e| e.ms.saturating_add(age) <= now)
-            && !planted("history_never_ages")
-        {
+        while self.channels[channel as usize].has_aged(now) && !planted("history_never_ages") {
             mark("history_aged");
-            self.history_bytes -= c.history.drop_oldest();
+            self.drop_first(channel);
             aged = true;
         }
         if aged {
@@ -336,14 +374,32 @@ impl Hub {
     }
 
     /// From where on the log of a stream is kept, whatever its members have: the plain one for the
-    /// history, any other for a while after somebody has resumed in it.
+    /// history, any other for a while after somebody has resumed in it, as far back as nothing of its
+    /// channels is lost, so that it holds no more than they keep.
     pub(super) fn keep_from(&self, stream: u32, now: u64) -> u64 {
         let s = &self.streams[stream as usize];
-        let history = &self.channels[s.channel as usize].history;
-        match s.form {
-            Form::Plain if history.start().is_some() => history.start().unwrap_or(u64::MAX),
-            _ if now < s.kept_until_ms => s.log.position_after(history.lost),
-            _ => u64::MAX,
+        match self.history_start(stream) {
+            Some(start) => start,
+            None if s.is_filling() => s.log.start(),
+            None if now < s.kept_until_ms => {
+                s.log.position_after(self.reaches_back_to(s.channel).number)
+            }
+            None => u64::MAX,
         }
+    }
+
+    /// Where the log of a stream has to be held from for what its channel keeps.
+    pub(super) fn history_start(&self, stream: u32) -> Option<u64> {
+        let s = &self.streams[stream as usize];
+        let history = &self.channels[s.channel as usize].history;
+        history.start().filter(|_| s.form == Form::Plain)
+    }
+}
+
+impl Channel {
+    /// Whether its oldest message is too old.
+    fn has_aged(&self, now: u64) -> bool {
+        let first = self.history.entries.front();
+        first.is_some_and(|e| e.ms.saturating_add(self.policy.history_age_ms) <= now)
     }
 }

@@ -208,7 +208,8 @@ impl Hub {
     /// Whether a member that lags is moved past what it misses rather than closed.
     pub fn may_skip(&self, place: Place) -> bool {
         let s = &self.streams[place.stream as usize];
-        self.channels[s.channel as usize].policy.skips(s.form) && !self.at_end(place)
+        self.channels[s.channel as usize].policy.skips(s.form)
+            && (!self.at_end(place) || self.is_waiting(place))
     }
 }
 

@@ -19,10 +19,9 @@ impl Hub {
     /// Notes that a channel was used, and queues it when nobody is left.
     pub(super) fn note_idle(&mut self, channel: u32, now: u64) {
         let due = now.saturating_add(self.limits.linger_ms);
-        let heard = self.listeners(channel) > 0;
         let c = &mut self.channels[channel as usize];
         c.used_ms = now;
-        if !c.lingering && !c.is_set() && !heard {
+        if !c.lingering && !c.is_set() && !c.is_heard(&self.streams) {
             c.lingering = true;
             self.linger.push_back(Entry {
                 due,
@@ -48,15 +47,11 @@ impl Hub {
         }
     }
 
-    /// Makes room for a channel: the one that has been without members for longest goes before
-    /// its time. False: all are in use.
-    pub(super) fn forget_longest_idle(&mut self) -> bool {
-        self.forget_longest_idle_but(&[])
-    }
-
-    /// The same, but none of these.
+    /// Makes room for a channel: the one that has been without members for longest, but none of
+    /// these, goes before its time. False: all are in use.
     pub(super) fn forget_longest_idle_but(&mut self, wanted: &[u32]) -> bool {
-        for _ in 0..self.linger.len() {
+        // Once more for those that are found to have been used since they were queued.
+        for _ in 0..2 * self.linger.len() {
             let Some(entry) = self.linger.pop_front() else {
                 break;
             };
@@ -82,12 +77,10 @@ impl Hub {
                 self.forget(entry.channel);
                 return true;
             }
-            // In use again, or about to be swept: it comes back when it is idle.
-            if self.listeners(entry.channel) == 0 {
-                let c = &mut self.channels[entry.channel as usize];
+            // About to be swept, or in use again: then it comes back when it is idle.
+            if !c.is_heard(&self.streams) {
                 c.lingering = true;
                 self.linger.push_back(entry);
-                return false;
             }
         }
         false
@@ -102,10 +95,9 @@ impl Hub {
         }
         c.lingering = false;
         let due = c.used_ms.saturating_add(self.limits.linger_ms);
-        if self.listeners(entry.channel) > 0 && !planted("forget_channel_in_use") {
+        if c.is_heard(&self.streams) && !planted("forget_channel_in_use") {
             return;
         }
-        let c = &mut self.channels[entry.channel as usize];
         // What it keeps is for those who come back: it goes with the last of that. Those behind it
         // in the queue wait as long as it at most, and the loop is not woken all the time.
         let again = self.limits.linger_ms.max(AGE_LOOK_MS);

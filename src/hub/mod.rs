@@ -132,8 +132,10 @@ pub struct Hub {
     waiting: HashMap<u32, resume::Waiting>,
     /// Streams whose logs are to be filled from the history.
     filling: VecDeque<u32>,
-    /// Logs that are kept a while for others who resume, by when they are looked at.
-    kept: VecDeque<(u64, u32)>,
+    /// How many messages went that a log being filled might have got.
+    unfilled: u64,
+    /// When logs are looked at that are kept a while for others who resume.
+    kept: Timers,
     /// Sets by their parts, in order of channel.
     set_ids: HashMap<Box<[u32]>, u32>,
     limits: HubLimits,
@@ -173,7 +175,8 @@ impl Hub {
             resumed: HashMap::new(),
             waiting: HashMap::new(),
             filling: VecDeque::new(),
-            kept: VecDeque::new(),
+            unfilled: 0,
+            kept: Timers::default(),
             set_ids: HashMap::new(),
             limits,
             policies,
@@ -235,10 +238,16 @@ impl Hub {
 
     /// The channel of this name, made if need be.
     pub fn open(&mut self, name: &str, now: u64) -> Result<u32, Reason> {
-        if let Some(&id) = self.names.get(name) {
-            return Ok(id);
+        match self.names.get(name) {
+            Some(&id) => Ok(id),
+            None => self.open_but(name, &[], now),
         }
-        if self.channels.len() >= self.limits.channels_max && !self.forget_longest_idle() {
+    }
+
+    /// Makes a channel; none of `wanted` goes to make room for it.
+    fn open_but(&mut self, name: &str, wanted: &[u32], now: u64) -> Result<u32, Reason> {
+        if self.channels.len() >= self.limits.channels_max && !self.forget_longest_idle_but(wanted)
+        {
             return Err(Reason::FullChannels);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -279,7 +288,8 @@ impl Hub {
         self.gaps.remove(&slot);
         self.resumed.remove(&slot);
         self.waiting.remove(&slot);
-        if self.has_to_cut(place.stream) {
+        // Publishers may have waited for this one.
+        if self.has_to_cut(place.stream) || self.channels[channel as usize].paused {
             self.mark_dirty(place.stream);
         }
         self.drop_if_unused(place.stream, now);
@@ -291,19 +301,14 @@ impl Hub {
 
     /// Whether a log holds more than is kept of it.
     fn has_to_cut(&self, stream: u32) -> bool {
-        let s = &self.streams[stream as usize];
-        let kept = match s.form {
-            Form::Plain => self.channels[s.channel as usize].history.start(),
-            _ => None,
-        };
-        s.log.is_cuttable(kept.unwrap_or(u64::MAX))
+        let kept = self.history_start(stream).unwrap_or(u64::MAX);
+        self.streams[stream as usize].log.is_cuttable(kept)
     }
 
     /// Frees a stream that has neither members nor anything to sweep or to keep.
     fn drop_if_unused(&mut self, stream: u32, now: u64) {
         let s = &self.streams[stream as usize];
-        let kept =
-            s.form == Form::Plain && !self.channels[s.channel as usize].history.entries.is_empty();
+        let kept = self.history_start(stream).is_some() || s.kept_until_ms > 0;
         if s.members.is_empty() && !s.dirty && !kept {
             let mut s = self.streams.remove(stream as usize);
             s.log.cut(s.log.end(), &mut self.pool);
@@ -343,7 +348,7 @@ impl Hub {
     /// Whether the member has everything, and has been told what it missed.
     pub fn caught_up(&self, place: Place) -> bool {
         let slot = self.streams[place.stream as usize].members[place.member as usize].slot;
-        self.at_end(place) && !self.gaps.contains_key(&slot)
+        self.at_end(place) && !self.gaps.contains_key(&slot) && !self.waiting.contains_key(&slot)
     }
 
     /// Whether nothing of the log waits for the member.
@@ -382,8 +387,10 @@ impl Hub {
         let timeout = self.channels[s.channel as usize].policy.lag_timeout_ms;
         if blocked && timeout > 0 {
             // What only this member had not been offered has been offered now: a pass takes the
-            // time of that.
-            if s.offered < s.log.end() {
+            // time of that. Who has resumed may be behind where nobody was.
+            let cursor = s.members[place.member as usize].cursor;
+            let untimed = cursor < s.log.end() && s.log.offered_ms(cursor).is_none();
+            if s.offered < s.log.end() || untimed {
                 self.mark_dirty(place.stream);
             }
             self.arm_look(place.stream, now);
@@ -450,7 +457,8 @@ impl Hub {
     /// to every member: for when memory is short.
     pub fn trim(&mut self) {
         for (_, s) in &mut self.streams {
-            if s.log.segments() > 0 {
+            // What was put in front is not with those yet who wait for it.
+            if s.log.segments() > 0 && !s.is_filling() {
                 let kept = match s.form {
                     Form::Plain => self.channels[s.channel as usize].history.start(),
                     _ => None,

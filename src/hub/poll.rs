@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 
+use super::stream::Member;
 use super::{Form, Hub, Id, Place, Progress};
 use crate::counters::Counters;
 use crate::limits::{SEND_BYTES_PER_TURN, SLICES_MAX};
@@ -42,11 +43,15 @@ impl Hub {
         })
     }
 
-    /// Where a member stands: who resumes from there misses nothing.
+    /// Where a member stands: who resumes from there misses nothing, or is told what.
     pub fn position(&self, place: Place) -> Id {
         let s = &self.streams[place.stream as usize];
-        let cursor = s.members[place.member as usize].cursor;
-        let waiting = self.waiting.get(&s.members[place.member as usize].slot);
+        let Member { cursor, slot, .. } = s.members[place.member as usize];
+        if let Some(gap) = self.gaps.get(&slot) {
+            // It has not been told yet.
+            return gap.after;
+        }
+        let waiting = self.waiting.get(&slot);
         let number = match waiting {
             Some(waiting) => waiting.from,
             None if cursor == s.log.end() => self.newest.number,

@@ -9,11 +9,13 @@
 //! - Nobody lags for what was missed before it came: its time behind counts from then.
 
 use super::form::{Content, encode};
+use super::gap::Gap;
 use super::stream::Member;
 use super::{Form, Hub, Id, Place, Progress, Report};
 use crate::buf::Log;
 use crate::limits::{FILL_BYTES_PER_TURN, FILL_MESSAGES, RESUME_LINGER_MS};
 use crate::mark::{mark, planted};
+use crate::timers::NEVER;
 use crate::wire::Token;
 
 /// Where a subscriber begins.
@@ -52,6 +54,8 @@ pub struct Reach {
 pub(super) struct Waiting {
     stream: u32,
     pub from: u64,
+    /// How many messages had gone before it came that it would have waited for in vain.
+    unfilled: u64,
 }
 
 impl Hub {
@@ -67,7 +71,7 @@ impl Hub {
         }
         let (from, after) = match start {
             Start::Newest => (self.newest.number, None),
-            Start::Oldest => (0, None),
+            Start::Oldest => (self.before_first(channel), None),
             Start::Last(n) => (self.before_last(channel, n), None),
             Start::After(id) => match self.is_lost(channel, id) {
                 false => (id.number, None),
@@ -103,6 +107,12 @@ impl Hub {
             number: number.unwrap_or(self.newest.number),
             ..self.newest
         }
+    }
+
+    /// The number behind which all messages lie that are kept.
+    fn before_first(&self, channel: u32) -> u64 {
+        let first = self.first_above(channel, 0);
+        first.map_or(self.newest.number, |id| id.number - 1)
     }
 
     /// The number behind which the last `n` messages lie that are kept.
@@ -142,6 +152,8 @@ impl Hub {
         now: u64,
     ) -> Place {
         let stream = self.stream_for(channel, form);
+        // A log may hold more than the channel keeps; who resumes was told what it keeps.
+        let from = from.max(self.lost_by_all(channel));
         let s = &mut self.streams[stream as usize];
         let place = Place {
             stream,
@@ -154,18 +166,13 @@ impl Hub {
         mark("resumed");
         self.resumed.insert(token.slot, now);
         if form == Form::Plain && !self.channels[channel as usize].is_set() {
-            // The history lies in this very log; a channel without one has nothing to offer.
-            let cursor = s
-                .log
-                .position_after(from.max(self.channels[channel as usize].history.lost));
+            // The history lies in this very log.
+            let cursor = s.log.position_after(from);
             s.members.push(Member::new(token, cursor));
             return place;
         }
-        if s.kept_until_ms == 0 {
-            self.kept
-                .push_back((now.saturating_add(RESUME_LINGER_MS), stream));
-        }
         s.kept_until_ms = now.saturating_add(RESUME_LINGER_MS);
+        self.kept.arm(&mut s.kept_armed_ms, s.kept_until_ms, stream);
         if s.log.reaches(from) {
             mark("resumed_in_place");
             let cursor = s.log.position_after(from);
@@ -174,32 +181,48 @@ impl Hub {
         }
         s.members.push(Member::new(token, s.log.start()));
         s.wanted = s.wanted.min(from);
-        self.waiting.insert(token.slot, Waiting { stream, from });
+        let unfilled = self.unfilled;
+        let waiting = Waiting {
+            stream,
+            from,
+            unfilled,
+        };
+        self.waiting.insert(token.slot, waiting);
         if !self.filling.contains(&stream) {
             self.filling.push_back(stream);
         }
         place
     }
 
+    /// The highest number up to which no channel of a set holds anything.
+    pub(super) fn lost_by_all(&self, channel: u32) -> u64 {
+        let lost = |&part: &u32| self.channels[part as usize].history.lost;
+        let c = &self.channels[channel as usize];
+        c.parts.iter().map(lost).min().unwrap_or(c.history.lost)
+    }
+
     /// When a log is next looked at that is kept for those who resume.
     pub(super) fn next_kept(&self) -> Option<u64> {
-        self.kept.front().map(|&(due, _)| due)
+        self.kept.next()
     }
 
     /// Lets go what was encoded for those who resumed a while ago.
     pub(super) fn expire_kept(&mut self, now: u64) {
-        while let Some(&(_, stream)) = self.kept.front().filter(|&&(due, _)| due <= now) {
-            self.kept.pop_front();
+        while let Some((time, stream)) = self.kept.pop(now) {
             // A stream may have gone, or another come in its place.
             let Some(s) = self.streams.get_mut(stream as usize) else {
                 continue;
             };
+            if s.kept_armed_ms != time {
+                continue;
+            }
+            s.kept_armed_ms = NEVER;
             if s.kept_until_ms > now {
-                self.kept.push_back((s.kept_until_ms, stream));
+                self.kept.arm(&mut s.kept_armed_ms, s.kept_until_ms, stream);
                 continue;
             }
             s.kept_until_ms = 0;
-            if self.has_to_cut(stream) {
+            if s.members.is_empty() || self.has_to_cut(stream) {
                 mark("filled_log_cut");
                 self.mark_dirty(stream);
             }
@@ -222,7 +245,10 @@ impl Hub {
     /// Puts what is wanted of the history in front of logs, a bounded amount a turn; reports who has
     /// got its place.
     pub fn fill(&mut self, reports: &mut Vec<Report>) {
-        let mut left = FILL_BYTES_PER_TURN;
+        self.fill_some(FILL_BYTES_PER_TURN, reports);
+    }
+
+    pub(super) fn fill_some(&mut self, mut left: usize, reports: &mut Vec<Report>) {
         while let Some(&stream) = self.filling.front().filter(|_| left > 0) {
             let gone = self.streams.get(stream as usize).is_none();
             if gone || self.fill_stream(stream, &mut left) {
@@ -317,10 +343,29 @@ impl Hub {
         (piece, wanted)
     }
 
-    /// Everybody who waits for this log gets its place in it.
+    /// A message went that some log may not have got yet.
+    pub(super) fn note_unfilled(&mut self, channel: u32, number: u64) {
+        self.unfilled += 1;
+        for &stream in &self.filling {
+            let Some(s) = self.streams.get_mut(stream as usize) else {
+                continue;
+            };
+            let heard = self.channels[s.channel as usize].parts.contains(&channel);
+            let lacked = s.wanted < number && number <= s.log.number_before(s.log.start());
+            if (heard || s.channel == channel) && lacked {
+                mark("history_gone_before_it_was_filled");
+                s.unfilled.retain(|&(other, _)| other > number);
+                s.unfilled.push((number, self.unfilled));
+            }
+        }
+    }
+
+    /// Everybody who waits for this log gets its place in it. Who cannot have all that it came for is
+    /// told so, or where its form cannot tell it, left to the caller to be ended.
     fn place_waiting(&mut self, stream: u32, reports: &mut Vec<Report>) {
         let s = &mut self.streams[stream as usize];
         s.wanted = u64::MAX;
+        let unfilled = std::mem::take(&mut s.unfilled);
         for member in &mut s.members {
             let Some(waiting) = self.waiting.get(&member.slot).copied() else {
                 continue;
@@ -328,8 +373,28 @@ impl Hub {
             if waiting.stream != stream {
                 continue;
             }
+            let missed =
+                |&(number, count): &(u64, u64)| number > waiting.from && count > waiting.unfilled;
+            if unfilled.iter().any(missed) {
+                let told = s.form.tells_gaps() || s.form.is_poll();
+                reports.push(Report::Missed(member.slot, told));
+                if !told {
+                    continue;
+                }
+                let after = Id {
+                    number: waiting.from,
+                    ..self.newest
+                };
+                let gap = Gap {
+                    after,
+                    missed: None,
+                };
+                self.gaps.entry(member.slot).or_insert(gap);
+            }
             self.waiting.remove(&member.slot);
             member.cursor = s.log.position_after(waiting.from);
+            // What it published while it waited lies behind its cursor now.
+            member.set_own(true);
             // A pass that has visited it noted its place before.
             s.slowest.note(member);
             reports.push(Report::Stuck(member.slot, Progress::More));

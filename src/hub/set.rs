@@ -23,19 +23,14 @@ impl Hub {
         if let [name] = names {
             return self.open(name, now);
         }
-        let mut parts = Vec::with_capacity(names.len());
+        // None of them may go to make room for the others.
+        let mut parts: Vec<u32> = names.iter().filter_map(|name| self.find(name)).collect();
         for name in names {
-            let part = self.open(name, now)?;
-            parts.push(part);
+            if self.find(name).is_none() {
+                parts.push(self.open_but(name, &parts, now)?);
+            }
         }
         parts.sort_unstable();
-        if parts
-            .iter()
-            .any(|&part| !self.channels.contains(part as usize))
-        {
-            // Room for the last was made by forgetting the first.
-            return Err(Reason::FullChannels);
-        }
         if let Some(&set) = self.set_ids.get(&parts[..]) {
             return Ok(set);
         }

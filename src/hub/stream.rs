@@ -111,8 +111,13 @@ pub(super) struct Stream {
     /// Until then its log is held as far back as the history reaches: somebody has resumed here, and
     /// others may want the same.
     pub kept_until_ms: u64,
+    /// Its live entry among the times when kept logs are looked at.
+    pub kept_armed_ms: u64,
     /// The number behind which members wait to begin, and the log does not reach back to yet.
     pub wanted: u64,
+    /// Messages that went before they could be put in front, as number and count of such: of those
+    /// that went later only higher ones.
+    pub unfilled: Vec<(u64, u64)>,
 }
 
 /// Positions of a log begin here, so that there is room in front of the first.
@@ -191,7 +196,9 @@ impl Stream {
             swept: Since::default(),
             armed_ms: NEVER,
             kept_until_ms: 0,
+            kept_armed_ms: NEVER,
             wanted: u64::MAX,
+            unfilled: Vec::new(),
         }
     }
 
@@ -252,6 +259,11 @@ impl Stream {
         }
         member.state &= !(BEHIND | BLOCKED);
         was_behind
+    }
+
+    /// Whether members wait for the log to reach back further.
+    pub fn is_filling(&self) -> bool {
+        self.wanted != u64::MAX
     }
 
     /// Bytes not yet offered to members that are not blocked.

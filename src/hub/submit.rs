@@ -131,7 +131,7 @@ impl Hub {
             members += s.members.len();
             match s.form {
                 Form::Plain => plain = Some(id),
-                _ if s.members.is_empty() => {}
+                // Without members, too: who joins later may resume in it, and finds no hole.
                 _ => others = true,
             }
         }
@@ -210,13 +210,12 @@ impl Hub {
         }
     }
 
-    /// The streams with members that a message of the channel goes to, but for this one.
+    /// The streams that a message of the channel goes to, but for this one.
     fn others(&self, channel: u32, but: u32) -> Vec<u32> {
         let c = &self.channels[channel as usize];
         let of_sets = |&set: &u32| self.channels[set as usize].streams.iter();
         let all = c.streams.iter().chain(c.sets.iter().flat_map(of_sets));
-        let wanted = |id: &u32| *id != but && !self.streams[*id as usize].members.is_empty();
-        all.copied().filter(wanted).collect()
+        all.copied().filter(|id| *id != but).collect()
     }
 
     /// Appends to streams of several forms: all of them are encoded from one unmasked payload.

@@ -32,6 +32,9 @@ pub enum Report {
     Lagged(u32, Lag),
     /// This publisher may go on.
     Resume(Token),
+    /// What the member in this slot had been promised has gone before it could be had. True: it will be
+    /// told of that; else it has to be ended, for its form cannot tell it.
+    Missed(u32, bool),
 }
 
 /// Messages that a pass has offered to every member that was not behind.
@@ -405,7 +408,7 @@ fn advance<W: Wire>(
 
 /// Moves the cursor past messages of the member's own; returns where the next of them begins,
 /// or `to`.
-fn skip_own(member: &mut Member, log: &Log, to: u64) -> u64 {
+pub(super) fn skip_own(member: &mut Member, log: &Log, to: u64) -> u64 {
     while member.has_own() {
         match log.own_range(member.cursor, member.origin()) {
             None => member.set_own(false),

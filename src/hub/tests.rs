@@ -2,6 +2,7 @@
 
 mod batch;
 mod forms;
+mod history;
 mod lag;
 mod timing;
 
@@ -182,7 +183,7 @@ impl Bed {
                 Report::Stuck(slot, Progress::More) => self.queued.push(slot),
                 Report::Stuck(slot, Progress::Blocked) => self.blocked.push(slot),
                 Report::Lagged(slot, Lag::Bytes) => self.lagged.push(slot),
-                Report::Resume(_) | Report::Lagged(..) => {}
+                Report::Resume(_) | Report::Lagged(..) | Report::Missed(..) => {}
                 Report::Stuck(slot, progress) => panic!("slot {slot}: {progress:?}"),
             }
         }

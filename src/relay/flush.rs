@@ -147,6 +147,7 @@ impl Relay {
                 Report::Stuck(slot, progress) => self.stuck(slot, progress),
                 Report::Lagged(slot, Lag::Bytes) => self.lagged(slot, Reason::Lagged, now),
                 Report::Lagged(slot, Lag::Time) => self.lagged(slot, Reason::LaggedLong, now),
+                Report::Missed(slot, told) => self.missed(slot, told, now),
                 Report::Resume(token) => {
                     if self.is_current(token) {
                         mark("publisher_resumed");
@@ -293,6 +294,7 @@ impl Relay {
             match (poll.is_ended(), peer.is(ENDED)) {
                 (true, _) => return self.poll_answered(slot, now),
                 // Who polls and ends its direction gets what is there, and does not wait for more.
+                (false, true) if peer.place().is_some_and(|p| self.hub.is_waiting(p)) => return,
                 (false, true) => return self.doom(slot, Reason::Gone),
                 (false, false) => {}
             }

@@ -109,6 +109,9 @@ pub(super) fn drain_poll<W: Wire>(
         let Some(piece) = hub.answer(place, poll.several) else {
             return Progress::All;
         };
+        if let Some(gap) = hub.take_gap_json(place) {
+            poll.gap.get_or_insert(gap.into());
+        }
         append_head(poll, &piece, hub, out.tail());
         poll.begin(piece.end);
     }

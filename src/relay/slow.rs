@@ -3,6 +3,7 @@
 use super::Relay;
 use super::peer::{BLOCKED, Phase};
 use crate::close::Reason;
+use crate::conn::Conn;
 use crate::hub::Place;
 use crate::limits::SKIP_REST_BYTES_MAX;
 use crate::mark::mark;
@@ -22,6 +23,25 @@ impl Relay {
         }
         mark("lag_close");
         self.end_subscriber(slot, reason, now);
+    }
+
+    /// What a subscriber came for has gone before it could be encoded for it. Where it cannot be told
+    /// of that it is ended: it comes back, and learns of it then.
+    pub(super) fn missed(&mut self, slot: u32, told: bool, now: u64) {
+        self.counters.gaps += 1;
+        let peer = &self.peers[slot as usize];
+        let place = peer.place().filter(|_| peer.phase == Phase::Open);
+        let Some(place) = place.filter(|_| !told) else {
+            return;
+        };
+        mark("promise_not_kept");
+        if let Conn::Ws(_) = peer.conn {
+            let from = self.hub.reaches_back_to(self.hub.channel_of(place));
+            self.leave(slot, now);
+            self.close_for_gap(slot, from, now);
+        } else {
+            self.end_stream(slot, Reason::GapOnResume, now);
+        }
     }
 
     /// Moves a subscriber to the newest message, if its channel and its form allow that. What the
