@@ -103,6 +103,8 @@ reasons! {
     FullAddress, "full_address", 1013, 429, "too many connections from this address";
     /// `channels_max` exist, all in use.
     FullChannels, "full_channels", 1013, 503, "too many channels, try again later";
+    /// `FLUSH_WAITERS_MAX` publishers wait for their message to leave.
+    FullWaiters, "full_waiters", 0, 503, "too many publishers wait for a flush, try again later, or without";
     // -- HTTP: what the peer sent
     /// Not HTTP, or a malformed head (RFC 9112 2.2).
     BadRequest, "bad_request", 0, 400, "malformed request";
@@ -146,7 +148,7 @@ reasons! {
     BadMessageId, "bad_message_id", 0, 400, "Message ID invalid";
     /// A query parameter with a value that means nothing; in an operator's request also one that is unknown or
     /// given twice.
-    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are sort=lag or age and limit=1 to 200 on /connections; pattern=, limit=1 to 1000 and from= on /channels; transport=websocket, eventsource, chunked, mixed, iframe or poll, gap=accept, and wait, multipart, events, base64 and echo=true or false on a channel";
+    BadQuery, "bad_query", 0, 400, "bad query parameter: allowed are sort=lag or age and limit=1 to 200 on /connections; pattern=, limit=1 to 1000 and from= on /channels; wait=flush and timeout=1 to 60000 to publish; transport=websocket, eventsource, chunked, mixed, iframe or poll, gap=accept, and wait, multipart, events, base64 and echo=true or false on a channel";
     /// An `Expect` other than `100-continue` (RFC 9110 10.1.1).
     BadExpect, "bad_expect", 0, 417, "unknown expectation";
     /// An `Origin` outside `--allow-origin`.

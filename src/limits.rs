@@ -101,6 +101,15 @@ pub const ADMIN_REFUSALS_MAX: usize = 8;
 pub const LISTED_MAX: usize = 200;
 /// See `LISTED_MAX`.
 pub const LISTED_DEFAULT: usize = 20;
+/// How often members of a stream are looked at, at most, to find out who has a message that somebody waits
+/// for to leave.
+pub const WATCH_LOOK_MS: u64 = 10;
+/// Publishers that wait for their message to leave, at most.
+pub const FLUSH_WAITERS_MAX: usize = bound(1024, 8);
+/// How long a publisher waits for that at most, and where it does not say.
+pub const FLUSH_WAIT_MS_MAX: u64 = 60_000;
+/// See `FLUSH_WAIT_MS_MAX`.
+pub const FLUSH_WAIT_MS: u64 = 5_000;
 /// Channels in one answer to who asks which there are, at most, and where the request does not say.
 pub const CHANNELS_LISTED_MAX: usize = 1000;
 /// See `CHANNELS_LISTED_MAX`.

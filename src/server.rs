@@ -397,6 +397,8 @@ impl<N: Net> Server<N> {
                 *at = self.now_ms;
             }
         }
+        // Who left without a message counts for those that wait for it to be sent.
+        self.relay.answer_waiters(self.now_ms);
     }
 
     /// The network.

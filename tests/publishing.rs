@@ -1,10 +1,10 @@
-//! What one POST can publish: several messages in one body.
+//! What a POST can do beside publishing a message: publish several, and wait until they have left.
 
 #[path = "faults/support.rs"]
 mod support;
 
 use serde_json::Value;
-use support::{Answer, BINARY, Peer, Relay, TEXT, upgrade};
+use support::{Answer, BINARY, End, Peer, Relay, TEXT, upgrade, wait_until};
 
 fn post(relay: &Relay, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
     let mut peer = relay.connect();
@@ -199,5 +199,138 @@ fn a_paused_channel_holds_the_whole_upload() {
         assert_eq!(publisher.answer().status, 201);
     }
     drop(subscriber);
+    relay.recovers();
+}
+
+/// What a publisher that has waited is told: subscribers, flushed, behind, closed.
+fn left(answer: &Answer) -> [u64; 4] {
+    let told = json(answer);
+    assert!(
+        told["id"].as_str().is_some_and(|id| id.contains(':')),
+        "{told}"
+    );
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    ["subscribers", "flushed", "behind", "closed"].map(|key| told[key].as_u64().unwrap())
+}
+
+/// A subscriber that takes nothing, and so much for it that the kernel takes no more either.
+fn stalled(relay: &Relay, path: &str) -> Peer {
+    let peer = Peer::connect_narrow(relay.address).upgraded(&format!("/channels/{path}"));
+    let large = vec![b'x'; 1024 * 1024];
+    (0..8).for_each(|_| assert_eq!(post(relay, path, "", &large).status, 201));
+    peer
+}
+
+fn begin(relay: &Relay, path: &str, body: &str) -> Peer {
+    let mut peer = relay.connect();
+    peer.write(format!(
+        "POST /channels/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    peer
+}
+
+#[test]
+fn who_waits_is_told_when_the_kernel_has_the_message_for_everybody() {
+    let relay = Relay::limits(|l| l.history_messages_max = 256);
+    let nobody = post(&relay, "a?wait=flush", "", "x");
+    assert_eq!((nobody.status, left(&nobody)), (202, [0; 4]));
+    let mut sockets = [relay.ws("/channels/a"), meta(&relay, "/channels/a,b")];
+    let mut events = relay.connect();
+    events.write("GET /channels/a HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+    let mut poll = relay.connect();
+    poll.write("GET /channels/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_until("they listen", || relay.handle.subscribers("a") == Ok(4));
+    let answer = post(&relay, "a?wait=flush&timeout=20000", "", "hello");
+    assert_eq!((answer.status, left(&answer)), (201, [4, 4, 0, 0]));
+    assert_eq!(sockets[0].message(), b"hello");
+    assert!(sockets[1].message().ends_with(b"\n\nhello"));
+    assert_eq!(poll.answer().body, b"hello");
+    let lines = "Content-Type: application/x-ndjson\r\n";
+    let answer = post(&relay, "a?wait=flush", lines, "1\n2\n");
+    assert_eq!(
+        (json(&answer)["published"].as_u64(), left(&answer)),
+        (Some(2), [3, 3, 0, 0])
+    );
+    // A connection that has waited is one like any other.
+    let mut publisher = begin(&relay, "a?wait=flush", "one");
+    publisher.write("POST /channels/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo");
+    assert_eq!(left(&publisher.answer()), [3, 3, 0, 0]);
+    assert_eq!(publisher.answer().status, 201);
+}
+
+#[test]
+fn who_waits_in_vain_is_told_so_when_the_time_is_over() {
+    let relay = Relay::plain();
+    let slow = stalled(&relay, "a");
+    let mut quick = relay.ws("/channels/a");
+    let answer = post(&relay, "a?wait=flush&timeout=100", "", "x");
+    assert_eq!((answer.status, left(&answer)), (201, [2, 1, 1, 0]));
+    assert_eq!(quick.message(), b"x");
+    // Who leaves is not waited for.
+    let mut publisher = begin(&relay, "a?wait=flush&timeout=60000", "y");
+    assert_eq!(quick.message(), b"y");
+    slow.reset();
+    assert_eq!(left(&publisher.answer()), [2, 1, 0, 1]);
+    drop((quick, publisher));
+    relay.recovers();
+}
+
+#[test]
+fn a_subscriber_that_takes_up_again_is_waited_for() {
+    let relay = Relay::plain();
+    let mut slow = stalled(&relay, "a");
+    let mut publisher = begin(&relay, "a?wait=flush&timeout=60000", "x");
+    wait_until("it is published", || relay.metric("messages_in_total") == 9);
+    (0..8).for_each(|_| assert_eq!(slow.message().len(), 1024 * 1024));
+    assert_eq!(slow.message(), b"x");
+    assert_eq!(left(&publisher.answer()), [1, 1, 0, 0]);
+    drop((slow, publisher));
+    relay.recovers();
+}
+
+#[test]
+fn a_publisher_that_goes_while_it_waits_leaves_nothing_behind() {
+    let relay = Relay::plain();
+    let slow = stalled(&relay, "a");
+    let publisher = begin(&relay, "a?wait=flush&timeout=60000", "x");
+    wait_until("it is published", || relay.metric("messages_in_total") == 9);
+    publisher.reset();
+    // Nobody but the subscriber, and who asks.
+    wait_until("it is gone", || relay.metric("connections") == 2);
+    drop(slow);
+    relay.recovers();
+}
+
+#[test]
+fn a_relay_that_stops_tells_who_waits() {
+    let mut relay = Relay::limits(|l| l.drain_ms = 1000);
+    let slow = stalled(&relay, "a");
+    let mut publisher = begin(&relay, "a?wait=flush&timeout=60000", "x");
+    wait_until("it is published", || relay.metric("messages_in_total") == 9);
+    relay.handle.stop();
+    let answer = publisher.answer();
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(left(&answer)[0], 1);
+    assert_eq!(publisher.rest(), End::Eof);
+    drop(slow);
+    relay.has_stopped();
+}
+
+#[test]
+fn a_wait_of_another_kind_is_refused_before_anything_is_published() {
+    let relay = Relay::plain();
+    for query in [
+        "wait=",
+        "wait=true",
+        "wait=flush&timeout=0",
+        "wait=flush&timeout=60001",
+        "wait=flush&timeout=-1",
+        "wait=flush&timeout=5s",
+    ] {
+        let answer = post(&relay, &format!("a?{query}"), "", "x");
+        assert_eq!(answer.status, 400, "{query}");
+    }
+    assert_eq!(relay.metric("messages_in_total"), 0);
     relay.recovers();
 }

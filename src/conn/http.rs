@@ -46,6 +46,8 @@ pub struct Upload {
     pub event: String,
     /// How the request is to be answered.
     pub reply: Reply,
+    /// How long its publisher waits for it to leave, where it does.
+    pub wait_ms: Option<u64>,
     /// In which form.
     pub told: Told,
     /// The `Origin` to be named in the answer.
@@ -64,7 +66,7 @@ impl Upload {
     ) {
         (self.body, self.reply) = (Body::new(kind), reply);
         (self.gather, self.binary, self.told, self.origin) = Default::default();
-        self.shape = Shape::One;
+        (self.shape, self.wait_ms) = Default::default();
         self.channel.clear();
         self.channel.push_str(channel);
         self.content_type.clear();

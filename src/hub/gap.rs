@@ -57,6 +57,8 @@ impl Hub {
             },
             missed: waiting.is_none().then_some(0),
         };
+        self.watches.left(place.stream, slot, from);
+        self.watches.joined(slot);
         s.advance_to_end(index);
         self.mark_dirty(place.stream);
         if missed == 0 && waiting.is_none() {

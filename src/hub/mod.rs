@@ -23,9 +23,11 @@ mod policy;
 mod poll;
 mod resume;
 mod set;
+mod short;
 mod stream;
 mod submit;
 mod sweep;
+mod watch;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -41,7 +43,7 @@ use crate::wire::Token;
 use crate::ws::{DeflateCounts, DeflateSettings, Deflater};
 use channel::Channel;
 use form::Tools;
-use stream::Stream;
+use stream::{Member, Stream};
 
 pub use facts::Facts;
 pub use form::{Form, GAP_TYPE, Sse, check_content_type, check_event};
@@ -54,6 +56,7 @@ pub use resume::{Missed, Reach, Start};
 pub use stream::Since;
 pub use submit::{Body, Message, Sender, Submitted};
 pub use sweep::{Offered, Progress, Report};
+pub use watch::Left;
 
 const _: () = assert!(crate::ws::HEADER_ROOM == crate::buf::HEADER_ROOM);
 
@@ -136,6 +139,8 @@ pub struct Hub {
     unfilled: u64,
     /// When logs are looked at that are kept a while for others who resume.
     kept: Timers,
+    /// Messages whose publishers wait for them to leave.
+    watches: watch::Watches,
     /// Sets by their parts, in order of channel.
     set_ids: HashMap<Box<[u32]>, u32>,
     limits: HubLimits,
@@ -177,6 +182,7 @@ impl Hub {
             filling: VecDeque::new(),
             unfilled: 0,
             kept: Timers::default(),
+            watches: watch::Watches::default(),
             set_ids: HashMap::new(),
             limits,
             policies,
@@ -283,7 +289,8 @@ impl Hub {
     pub fn leave(&mut self, place: Place, now: u64) -> Moves {
         let s = &mut self.streams[place.stream as usize];
         let channel = s.channel;
-        let slot = s.members[place.member as usize].slot;
+        let Member { slot, cursor, .. } = s.members[place.member as usize];
+        self.watches.left(place.stream, slot, cursor);
         let moves = s.remove(place.member as usize);
         self.gaps.remove(&slot);
         self.resumed.remove(&slot);
@@ -451,43 +458,6 @@ impl Hub {
             &mut self.dirty
         };
         queue.push_back(stream);
-    }
-
-    /// Cuts every log at its slowest member, whatever the sweep has yet to find out. Costs a visit
-    /// to every member: for when memory is short.
-    pub fn trim(&mut self) {
-        for (_, s) in &mut self.streams {
-            // What was put in front is not with those yet who wait for it.
-            if s.log.segments() > 0 && !s.is_filling() {
-                let kept = match s.form {
-                    Form::Plain => self.channels[s.channel as usize].history.start(),
-                    _ => None,
-                };
-                let cursors = s.members.iter().map(|m| m.cursor).chain(kept);
-                let needed = cursors.min().unwrap_or(s.log.end());
-                s.log.cut(needed, &mut self.pool);
-            }
-        }
-    }
-
-    /// The blocked members that are most behind in the stream with the largest lag: all within an
-    /// eighth of the worst. Who has everything holds no log, blocked or not.
-    pub fn most_lagging(&self) -> Vec<u32> {
-        let lags = self.streams.iter().filter_map(|(id, s)| {
-            let blocked = s.members.iter().filter(|m| m.is_blocked());
-            let lag = s.log.end() - blocked.map(|m| m.cursor).min()?;
-            (lag > 0).then_some((lag, id))
-        });
-        let Some((worst, id)) = lags.max() else {
-            return Vec::new();
-        };
-        let s = &self.streams[id];
-        let least = (worst / 8 * 7).max(1);
-        let near = s
-            .members
-            .iter()
-            .filter(|m| m.is_blocked() && s.log.end() - m.cursor >= least);
-        near.map(|m| m.slot).collect()
     }
 }
 

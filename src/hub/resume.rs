@@ -151,6 +151,7 @@ impl Hub {
         token: Token,
         now: u64,
     ) -> Place {
+        self.watches.joined(token.slot);
         let stream = self.stream_for(channel, form);
         // A log may hold more than the channel keeps; who resumes was told what it keeps.
         let from = from.max(self.lost_by_all(channel));

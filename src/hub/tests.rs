@@ -5,6 +5,7 @@ mod forms;
 mod history;
 mod lag;
 mod timing;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io::IoSlice;

@@ -257,6 +257,7 @@ impl Relay {
     pub fn reap(&mut self, now: u64) -> Option<Reaped> {
         let slot = self.doomed.pop()?;
         self.leave(slot, now);
+        self.forget_waiter(slot);
         let peer = self.peers.remove(slot as usize);
         let reset = peer.is(RESET);
         self.counters.close(peer.reason);

@@ -72,6 +72,11 @@ impl Relay {
                 }
             }
             Conn::Poll(_) => self.end_poll(slot, Reason::Drain, now),
+            Conn::Http(_) if self.awaits_flush(slot) => {
+                if hurry {
+                    self.answer_waiter(slot, now);
+                }
+            }
             Conn::Http(http) => {
                 let resting = http.resting || (http.is_idle() && peer.tail().is_empty());
                 if !self.give_up_held(slot, Reason::Drain, now) && (resting || hurry) {

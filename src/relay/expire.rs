@@ -17,6 +17,7 @@ impl Relay {
             self.hub.next_linger(),
             self.hub.next_look(),
             self.hub.next_age(),
+            self.hub.next_watch_look(),
             drain,
         ]
         .into_iter()
@@ -80,7 +81,10 @@ impl Relay {
     }
 
     fn request_late(&mut self, slot: u32, resting: bool, now: u64) {
-        if self.refuse_silent(slot, now) || self.give_up_held(slot, Reason::Busy, now) {
+        if self.refuse_silent(slot, now)
+            || self.answer_waiter(slot, now)
+            || self.give_up_held(slot, Reason::Busy, now)
+        {
             return;
         }
         if resting {

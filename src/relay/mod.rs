@@ -35,6 +35,7 @@ mod slow;
 mod streams;
 mod subscribe;
 mod verdict;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -101,6 +102,8 @@ pub struct Relay {
     /// Requests for listings, in their order.
     asked: VecDeque<listing::Asked>,
     drain: Option<drain::Drain>,
+    /// Publishers that wait for their message to leave, by slot.
+    waiters: HashMap<u32, waiting::Waiter>,
     /// When the last stall of the loop ended.
     resumed_ms: u64,
 }
@@ -164,6 +167,7 @@ impl Relay {
             stage: flush::Stage::default(),
             asked: VecDeque::new(),
             drain: None,
+            waiters: HashMap::new(),
             resumed_ms: 0,
         }
     }

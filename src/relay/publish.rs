@@ -32,35 +32,38 @@ impl Relay {
     }
 
     fn publish_now(&mut self, slot: u32, channel: u32, mut upload: Box<Upload>, now: u64) {
-        let submitted = match messages(&upload) {
-            Ok(None) => self
-                .submit_upload(channel, &mut upload, now)
-                .map(|s| (s, None)),
-            Ok(Some(several)) => {
-                let event = Some(&*upload.event).filter(|given| !given.is_empty());
-                let submitted = self.submit_all(channel, &several, event, now);
-                submitted.map(|s| (s, Some(several.len() as u64)))
-            }
-            Err(reason) => Err(reason),
-        };
-        match submitted {
-            Ok((submitted, several)) => {
-                let (reply, told, origin) = (upload.reply, upload.told, upload.origin.take());
-                self.spares.keep_upload(upload);
-                let stands = Published {
-                    published: several,
-                    ..published(&self.hub.facts(channel, now))
-                };
-                let status = if submitted.subscribers > 0 { 201 } else { 202 };
-                let answer = Answer {
-                    status,
-                    reply,
-                    ..Answer::default()
-                };
-                self.tell_publisher(slot, answer, (stands, told), origin.as_deref(), now);
-            }
+        match self.submit_upload(channel, &mut upload, now) {
+            Ok(submitted) => self.published(slot, channel, upload, submitted, now),
             Err(reason) => self.refuse_upload(slot, upload, reason, now),
         }
+    }
+
+    /// Answers who has published, at once or when what it published has left.
+    fn published(
+        &mut self,
+        slot: u32,
+        channel: u32,
+        mut upload: Box<Upload>,
+        (submitted, several): (Submitted, Option<u64>),
+        now: u64,
+    ) {
+        let (reply, told, origin) = (upload.reply, upload.told, upload.origin.take());
+        let wait_ms = upload.wait_ms;
+        self.spares.keep_upload(upload);
+        if let Some(ms) = wait_ms {
+            let submitted = (submitted, several);
+            return self.await_flush(slot, (channel, ms), submitted, (reply, origin), now);
+        }
+        let stands = Published {
+            published: several,
+            ..published(&self.hub.facts(channel, now))
+        };
+        let answer = Answer {
+            status: if submitted.subscribers > 0 { 201 } else { 202 },
+            reply,
+            ..Answer::default()
+        };
+        self.tell_publisher(slot, answer, (stands, told), origin.as_deref(), now);
     }
 
     fn refuse_upload(&mut self, slot: u32, mut upload: Box<Upload>, reason: Reason, now: u64) {
@@ -69,8 +72,24 @@ impl Relay {
         self.refuse(slot, reason, reply, origin.as_deref(), now);
     }
 
-    /// Publishes a body that is one message.
+    /// Publishes what a body holds: one message, or so many.
     fn submit_upload(
+        &mut self,
+        channel: u32,
+        upload: &mut Upload,
+        now: u64,
+    ) -> Result<(Submitted, Option<u64>), Reason> {
+        self.may_wait(upload)?;
+        let Some(several) = messages(upload)? else {
+            return Ok((self.submit_one(channel, upload, now)?, None));
+        };
+        let event = Some(&*upload.event).filter(|given| !given.is_empty());
+        let submitted = self.submit_all(channel, &several, event, now)?;
+        Ok((submitted, Some(several.len() as u64)))
+    }
+
+    /// Publishes a body that is one message.
+    fn submit_one(
         &mut self,
         channel: u32,
         upload: &mut Upload,

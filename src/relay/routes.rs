@@ -4,6 +4,7 @@ use super::Relay;
 use super::manage::Managed;
 use super::peer::{ADMIN, BLOCKED, ECHO};
 use super::requests::{CHANNEL_METHODS, check_get};
+use super::waiting::flush_wait;
 use crate::close::Reason;
 use crate::conn::{Conn, Shape, WsConn};
 use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Told, Transport};
@@ -163,6 +164,7 @@ impl Relay {
             return Err(Reason::MessageTooBig);
         }
         let declared = request.header("content-type").unwrap_or_default();
+        let wait_ms = flush_wait(request)?;
         let shape = shape_of(declared)?;
         let content_type = match shape {
             Shape::One => check_content_type(declared)?,
@@ -175,7 +177,7 @@ impl Relay {
         upload.start(request.body, name, content_type, event, request.reply());
         upload.binary = is_binary(declared);
         upload.told = Told::of(request);
-        upload.shape = shape;
+        (upload.shape, upload.wait_ms) = (shape, wait_ms);
         upload.origin = origin.map(Into::into);
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
             self.publish_upload(slot, upload, now);
