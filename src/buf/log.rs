@@ -111,12 +111,14 @@ impl Log {
     /// Room for one whole message of `len` bytes, to be filled and then committed or cancelled.
     pub fn reserve(&mut self, len: usize, pool: &mut Pool) -> &mut [u8] {
         if !self.segments.back().is_some_and(|s| s.fits(len)) {
-            // Only the first may be small: a chain of small pieces is dear to send.
+            // Only the first may be small: a chain of small pieces is dear to send. But what is held
+            // for those who come back holds little more than it has bytes.
+            let most = class_of((self.end - self.start()) as usize);
             let grown = self
                 .segments
                 .back()
                 .and_then(|s| class_of(s.bytes.len()))
-                .map(|c| c + 1);
+                .map(|c| most.map_or(c + 1, |most| most.min(c + 1)));
             let mut segment = pool.lend(grown.unwrap_or(self.hint.into()), len);
             segment.base = self.end;
             self.segments.push_back(segment);

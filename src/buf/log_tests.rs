@@ -162,3 +162,19 @@ fn runs_are_counted_and_given_back() {
     assert_eq!(pool.used_bytes(), 0);
     assert!(!log.is_heavier_than(0, 0));
 }
+
+#[test]
+fn a_log_that_is_held_for_a_while_takes_little_more_than_it_has_bytes() {
+    for (len, held) in [(14, 3_600), (100, 200), (1_000, 20_000)] {
+        let (mut log, mut pool) = (Log::default(), Pool::default());
+        let mut most = 0;
+        for _ in 0..200_000 / len {
+            log.reserve(len, &mut pool).fill(7);
+            let end = log.commit(len, 0);
+            // The end of the log is kept, as for a history.
+            log.cut(end.saturating_sub(held).max(1).min(end - 1), &mut pool);
+            most = most.max(pool.used_bytes() as u64);
+        }
+        assert!(most < 3 * (8 * held).max(1_300), "{len} {held}: {most}");
+    }
+}

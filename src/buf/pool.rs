@@ -12,7 +12,7 @@
 use crate::limits::{POOL_BYTES_MAX, SPARES_MAX};
 
 /// Sizes of pooled segments, smallest first.
-const CLASSES: [usize; 5] = [1040, 4160, 16_640, 66_560, 266_240];
+pub(super) const CLASSES: [usize; 5] = [1040, 4160, 16_640, 66_560, 266_240];
 /// Bytes of segment per message end that it has room for.
 const BYTES_PER_END: usize = 16;
 

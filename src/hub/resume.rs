@@ -273,7 +273,9 @@ impl Hub {
         }
         let below = s.log.number_before(s.log.start());
         let (piece, before) = self.piece(channel, wanted, below, *left);
-        let mut front = Log::default();
+        let frame_len =
+            |&(part, index): &(u32, usize)| self.channels[part as usize].history.frame_len(index);
+        let mut front = Log::of_about(piece.iter().map(frame_len).sum());
         front.begin_numbers(before);
         for (part, index) in piece {
             let c = &self.channels[part as usize];
@@ -297,6 +299,7 @@ impl Hub {
             );
         }
         mark("log_filled");
+        front.compact(&mut self.pool);
         let s = &mut self.streams[stream as usize];
         s.log.prepend(front, &mut self.pool);
         s.log.begins_behind(before);

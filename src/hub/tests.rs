@@ -4,6 +4,7 @@ mod batch;
 mod forms;
 mod history;
 mod lag;
+mod resume;
 mod timing;
 mod watch;
 

@@ -4,8 +4,17 @@
 
 use super::{Log, Run};
 use crate::buf::Pool;
+use crate::buf::pool::{CLASSES, class_of};
 
 impl Log {
+    /// An empty log that about so many bytes will be put into.
+    pub fn of_about(bytes: usize) -> Log {
+        Log {
+            hint: class_of(bytes).unwrap_or(CLASSES.len() - 1) as u8,
+            ..Log::default()
+        }
+    }
+
     /// Puts the messages of `front`, which are numbered, before those held. The caller sees to it
     /// that no message lies between them, and that there are positions left.
     pub fn prepend(&mut self, mut front: Log, pool: &mut Pool) {
