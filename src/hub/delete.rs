@@ -1,8 +1,8 @@
 //! Deleting a channel: those who hear it are named, so that their connections can be ended; then
 //! nothing is left of it but its highest number.
 //!
-//! What a deleted channel gave as an id is not valid in the next of its name: who resumes from there
-//! is told of a gap.
+//! Its ids go on to mean what they meant: in the next channel of its name, who resumes from before what was
+//! deleted is told of a gap.
 
 use super::{Hub, Report};
 use crate::mark::mark;

@@ -187,6 +187,7 @@ enum Step {
     Skip(usize),
     Tick(u64),
     GiveUp(u64),
+    Delete(&'static str),
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -229,6 +230,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Step::Skip),
         2 => prop_oneof![0u64..50, 50u64..500, 500u64..3_000].prop_map(Step::Tick),
         1 => (1u64..1_000).prop_map(Step::GiveUp),
+        1 => prop::sample::select(&NAMES[..]).prop_map(Step::Delete),
     ]
 }
 
@@ -260,6 +262,7 @@ impl World {
             Step::Skip(n) => self.nth(n).into_iter().for_each(|slot| self.skip(slot)),
             Step::Tick(ms) => self.tick(ms),
             Step::GiveUp(bytes) => self.give_up(bytes),
+            Step::Delete(name) => self.delete(name),
         }
         self.check_all();
     }

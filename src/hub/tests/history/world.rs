@@ -280,6 +280,26 @@ impl World {
         self.blocked.remove(&slot);
     }
 
+    /// Who hears a channel goes, and then all of it, whatever is under way.
+    pub(super) fn delete(&mut self, name: &'static str) {
+        let Some(channel) = self.hub.find(name) else {
+            return;
+        };
+        let mut hearers = self.hub.hearers(channel);
+        hearers.sort_unstable();
+        let hears = self
+            .listeners
+            .iter()
+            .filter(|(_, l)| l.names.contains(&name));
+        assert_eq!(hearers, hears.map(|(&slot, _)| slot).collect::<Vec<_>>());
+        hearers.into_iter().for_each(|slot| self.leave(slot));
+        let (mut reports, others) = (Vec::new(), self.hub.names.len() - 1);
+        self.hub.delete(channel, &mut reports, self.now);
+        self.act(reports);
+        self.sync();
+        assert_eq!((self.hub.find(name), self.hub.names.len()), (None, others));
+    }
+
     pub(super) fn tick(&mut self, ms: u64) {
         self.now += ms;
         let mut reports = Vec::new();
