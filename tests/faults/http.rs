@@ -114,7 +114,7 @@ fn handshakes_that_are_not_are_answered_as_the_rfc_says() {
             400,
             "bad_key",
         ),
-        (swap("GET", "DELETE"), 405, "bad_method"),
+        (swap("GET", "PATCH"), 405, "bad_method"),
         (swap("HTTP/1.1", "HTTP/1.0"), 426, "upgrade_required"),
         (swap("HTTP/1.1", "HTTP/2.0"), 505, "bad_version"),
         (swap("Upgrade: websocket\r\n", ""), 426, "upgrade_required"),

@@ -144,7 +144,7 @@ fn the_body_of_a_refused_request_is_not_read_as_a_request() {
         assert_eq!(peer.rest(), End::Eof, "{head}");
         assert!(peer.input.is_empty(), "{head}: answered twice");
     }
-    assert_eq!(relay.refused("unauthorized"), 1);
+    assert_eq!(relay.refused("unauthorized"), 2);
     relay.recovers();
 }
 
