@@ -73,13 +73,10 @@ impl Hub {
             Start::Newest => (self.newest.number, None),
             Start::Oldest => (self.before_first(channel), None),
             Start::Last(n) => (self.before_last(channel, n), None),
-            Start::After(id) => match self.is_lost(channel, id) {
-                false => (id.number, None),
-                true if id.epoch == self.newest.epoch && id.number <= self.newest.number => {
-                    (id.number, Some(id))
-                }
-                true => (0, Some(id)),
-            },
+            Start::After(id) if self.is_lost(channel, id) => {
+                (self.behind_gap(channel, id), Some(id))
+            }
+            Start::After(id) => (id.number, None),
         };
         mark_if(after.is_some(), "resume_beyond_history");
         let missed = after.map(|after| Missed {
@@ -87,6 +84,16 @@ impl Hub {
             next: self.first_above(channel, from),
         });
         Reach { from, missed }
+    }
+
+    /// The number behind which all lies that is kept of what was published after a lost id. Polls
+    /// are told it as their position, so it is itself not lost: nobody is told of a gap twice.
+    fn behind_gap(&self, channel: u32, id: Id) -> u64 {
+        let known = id.epoch == self.newest.epoch && id.number <= self.newest.number;
+        match self.first_above(channel, if known { id.number } else { 0 }) {
+            Some(first) => first.number - 1,
+            None => self.reaches_back_to(channel).number,
+        }
     }
 
     /// Whether messages that were published behind this id may be held no longer.

@@ -295,6 +295,34 @@ fn what_goes_before_it_could_be_had_is_a_gap_that_is_told() {
 }
 
 #[test]
+fn the_position_told_with_a_gap_is_not_lost_itself() {
+    let (mut hub, channel) = keeping(2, |_| {});
+    let first = publish(&mut hub, channel, b"x", 0);
+    for _ in 0..4 {
+        publish(&mut hub, channel, b"x", 0);
+    }
+    let of_another_run = Id {
+        epoch: first.epoch - 1,
+        ..first
+    };
+    for kept in [2, 0] {
+        let entries = &hub.channels[channel as usize].history.entries;
+        assert_eq!(entries.len(), kept);
+        for id in [first, of_another_run] {
+            let reach = hub.reach(channel, Start::After(id), 1);
+            assert_eq!(reach.missed.map(|missed| missed.after), Some(id));
+            let position = Id {
+                number: reach.from,
+                ..first
+            };
+            let again = hub.reach(channel, Start::After(position), 1);
+            assert_eq!((again.from, again.missed), (position.number, None));
+        }
+        hub.give_up_history(u64::MAX);
+    }
+}
+
+#[test]
 fn a_gap_that_is_not_told_yet_is_where_its_subscriber_stands() {
     let (mut hub, channel) = keeping(1, |_| {});
     let before = hub.newest();
