@@ -153,7 +153,8 @@ fn append_head(poll: &PollConn, piece: &Piece, hub: &Hub, out: &mut Vec<u8>) {
             "Content-Type: multipart/mixed; boundary={}\r\nContent-Length: {len}\r\n\
              Last-Modified: {}\r\nEtag: {number}\r\n\
              Vary: {POLL_VARY}\r\nCache-Control: no-store\r\n\
-             X-Content-Type-Options: nosniff\r\n\r\n",
+             X-Content-Type-Options: nosniff\r\n\
+             Content-Security-Policy: sandbox\r\n\r\n",
             mixed::BOUNDARY,
             hub.modified(),
         ));

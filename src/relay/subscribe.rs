@@ -18,6 +18,9 @@ const NO_STORE: &[(&str, &str)] = &[
     ("X-Content-Type-Options", "nosniff"),
 ];
 
+/// What the page in an iframe may do: run the scripts that are its messages, and nothing else.
+const IFRAME_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'";
+
 /// Where a gap is told that the body has no place for.
 pub(super) const GAP: &str = "Longwave-Gap";
 
@@ -215,6 +218,7 @@ fn stream_head(form: Form, missed: Option<Missed>) -> String {
     match form {
         Form::Sse(Sse { gzip: true, .. }) => line("Content-Encoding", "gzip"),
         Form::Chunked => line("Transfer-Encoding", "chunked"),
+        Form::Iframe => line("Content-Security-Policy", IFRAME_POLICY),
         _ => {}
     }
     if let Form::Sse(_) = form {
