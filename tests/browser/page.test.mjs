@@ -302,6 +302,7 @@ test("the lines to copy work as they stand", async () => {
 test("copying works without a clipboard too, as on plain http", async () => {
   const page = await open(relay.url, "copy");
   await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+  await page.locator("#lines summary").click();
   for (const [button, text] of [["[data-copy=curlLine]", await page.locator("#curlLine").textContent()], ["#share", page.url()]]) {
     await page.click(button);
     await page.locator(button, { hasText: "Copied" }).waitFor();
@@ -394,21 +395,28 @@ test("fits a phone of 360 pixels", async () => {
   const log = await page.locator("#log").boundingBox();
   // A line of status more or less is no matter.
   assert.ok(log.height >= 200, `room for messages: ${log.height}`);
-  await page.locator("summary").click();
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, "with the lines to copy too");
-  await page.screenshot({ path: shotPath("phone-lines"), fullPage: true });
+  for (const card of ["lines", "uploadCard", "transportCard"]) {
+    await page.locator(`#${card} summary`).click();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, `with ${card} open too`);
+    await page.screenshot({ path: shotPath(`phone-${card}`), fullPage: true });
+  }
   await closeAll(page);
 });
 
 test("everything can be reached and done by keyboard", async () => {
   const page = await open(relay.url, "keys");
+  await page.focus("#lines summary");
+  await page.keyboard.press("Enter");
   await page.focus("#channel");
   const reached = new Set();
-  for (let i = 0; i < 20; i++) {
+  for (let i = 0; i < 24; i++) {
     await page.keyboard.press("Tab");
-    reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.dataset.copy || document.activeElement.tagName));
+    reached.add(await page.evaluate(() => {
+      const node = document.activeElement;
+      return node.id || node.dataset.copy || node.value || node.tagName;
+    }));
   }
-  for (const id of ["name", "SUMMARY", "curlLine", "listenLine", "share", "log", "file", "text"]) assert.ok(reached.has(id), `${id} is not reached`);
+  for (const id of ["name", "SUMMARY", "websocket", "cut", "picture", "uploadStart", "curlLine", "listenLine", "share", "log", "file", "text"]) assert.ok(reached.has(id), `${id} is not reached`);
   await closeAll(page);
 });
 
