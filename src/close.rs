@@ -105,6 +105,8 @@ reasons! {
     FullChannels, "full_channels", 1013, 503, "too many channels, try again later";
     /// `FLUSH_WAITERS_MAX` publishers wait for their message to leave.
     FullWaiters, "full_waiters", 0, 503, "too many publishers wait for a flush, try again later, or without";
+    /// `SETS_PER_CHANNEL_MAX` different sets hear one of the channels.
+    FullSets, "full_sets", 1013, 503, "too many different sets hear one of these channels";
     // -- HTTP: what the peer sent
     /// Not HTTP, or a malformed head (RFC 9112 2.2).
     BadRequest, "bad_request", 0, 400, "malformed request";

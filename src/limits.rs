@@ -45,6 +45,9 @@ pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
 pub const EVENT_NAME_BYTES_MAX: usize = 255;
 /// Bytes of the name of the function that an iframe calls; more: 400.
 pub const CALLBACK_BYTES_MAX: usize = 128;
+/// Different sets of channels that hear one channel; more: 503. Each holds a copy of what is
+/// published while it is sent.
+pub const SETS_PER_CHANNEL_MAX: usize = bound(1024, 8);
 /// Bytes kept of the buffers in which messages are encoded for HTTP.
 pub const ENCODED_KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of history that are encoded in one turn for those who resume in a form that lacks them.

@@ -26,6 +26,8 @@ pub(super) struct Channel {
     pub history: History,
     /// Sets that it is part of: channels of their own, which hear what is published here.
     pub sets: Vec<u32>,
+    /// How many of them are paused.
+    pub paused_sets: u32,
     /// Of a set, its parts; it keeps no history and nobody publishes to it.
     pub parts: Box<[u32]>,
     /// When somebody last asked to hear it.
@@ -45,6 +47,7 @@ impl Channel {
             waiting: Vec::new(),
             history: History::new(newest),
             sets: Vec::new(),
+            paused_sets: 0,
             parts: Box::default(),
             requested_ms: None,
         }

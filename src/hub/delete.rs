@@ -32,9 +32,9 @@ impl Hub {
 
     /// Frees the streams of a channel without members, and lets its publishers go.
     fn take_down(&mut self, channel: u32, reports: &mut Vec<Report>) {
+        self.set_paused(channel, false);
         let c = &mut self.channels[channel as usize];
         let streams = std::mem::take(&mut c.streams);
-        c.paused = false;
         reports.extend(c.waiting.drain(..).map(Report::Resume));
         for stream in streams {
             // These lists are of streams that are there; all others look whether theirs still is.

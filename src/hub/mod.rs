@@ -141,6 +141,8 @@ pub struct Hub {
     kept: Timers,
     /// Messages whose publishers wait for them to leave.
     watches: watch::Watches,
+    /// Where the message being published goes; kept for its memory.
+    receivers: submit::Receivers,
     /// Sets by their parts, in order of channel.
     set_ids: HashMap<Box<[u32]>, u32>,
     limits: HubLimits,
@@ -183,6 +185,7 @@ impl Hub {
             unfilled: 0,
             kept: Timers::default(),
             watches: watch::Watches::default(),
+            receivers: submit::Receivers::default(),
             set_ids: HashMap::new(),
             limits,
             policies,
@@ -315,7 +318,9 @@ impl Hub {
     /// Frees a stream that has neither members nor anything to sweep or to keep.
     fn drop_if_unused(&mut self, stream: u32, now: u64) {
         let s = &self.streams[stream as usize];
-        let kept = self.history_start(stream).is_some() || s.kept_until_ms > 0;
+        // There may be many sets, each with a log of its own.
+        let lingers = s.kept_until_ms > 0 && !self.channels[s.channel as usize].is_set();
+        let kept = self.history_start(stream).is_some() || lingers;
         if s.members.is_empty() && !s.dirty && !kept {
             let mut s = self.streams.remove(stream as usize);
             s.log.cut(s.log.end(), &mut self.pool);
@@ -340,9 +345,10 @@ impl Hub {
     fn pausing(&self, channel: u32) -> Option<u32> {
         let c = &self.channels[channel as usize];
         let paused = |id: &u32| self.channels[*id as usize].paused;
-        match c.paused {
-            true => Some(channel),
-            false => c.sets.iter().copied().find(paused),
+        match (c.paused, c.paused_sets) {
+            (true, _) => Some(channel),
+            (false, 0) => None,
+            (false, _) => c.sets.iter().copied().find(paused),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Several channels heard as one: a set is a channel of its own, whose streams get what is published
 //! to any of its parts, in the order of publication.
 //!
-//! So its members have one cursor, and all who ask for the same set share its bytes. A set lives as
-//! long as somebody hears it; a part lives as long as its sets.
+//! So its members have one cursor, and all who ask for the same set share its bytes. What is published
+//! is encoded once for each form and copied for each further set, of which a channel has a bounded
+//! number. A set lives as long as somebody hears it; a part lives as long as its sets.
 
 use super::channel::Channel;
 use super::{Form, Hub};
 use crate::close::Reason;
+use crate::limits::SETS_PER_CHANNEL_MAX;
 use crate::mark::mark;
 
 impl Hub {
@@ -38,6 +40,11 @@ impl Hub {
         {
             return Err(Reason::FullChannels);
         }
+        let crowded = |&part: &u32| self.channels[part as usize].sets.len() >= SETS_PER_CHANNEL_MAX;
+        if parts.iter().any(crowded) {
+            mark("too_many_sets");
+            return Err(Reason::FullSets);
+        }
         mark("set_made");
         self.generation = self.generation.wrapping_add(1);
         let mut c = Channel::new(
@@ -62,6 +69,7 @@ impl Hub {
         if !c.is_set() || !c.streams.is_empty() || !c.waiting.is_empty() {
             return;
         }
+        self.set_paused(channel, false);
         let c = self.channels.remove(channel as usize);
         self.set_ids.remove(&c.parts);
         for &part in &c.parts {
@@ -69,6 +77,20 @@ impl Hub {
                 .sets
                 .retain(|&set| set != channel);
             self.note_idle(part, now);
+        }
+    }
+
+    /// Publishers of a channel wait, or of all parts of a set, or they do no longer.
+    pub(super) fn set_paused(&mut self, channel: u32, paused: bool) {
+        let c = &mut self.channels[channel as usize];
+        if std::mem::replace(&mut c.paused, paused) == paused {
+            return;
+        }
+        let parts = c.parts.len();
+        for at in 0..parts {
+            let part = self.channels[channel as usize].parts[at];
+            let count = &mut self.channels[part as usize].paused_sets;
+            *count = if paused { *count + 1 } else { *count - 1 };
         }
     }
 

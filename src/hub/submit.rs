@@ -80,6 +80,21 @@ pub(super) struct About<'a> {
     pub now: u64,
 }
 
+/// Where a message goes beside the plain log, and where it was encoded.
+#[derive(Debug, Default)]
+pub(super) struct Receivers {
+    streams: Vec<u32>,
+    encoded: Vec<Encoded>,
+}
+
+/// A message in a stream's log, as its last.
+#[derive(Debug)]
+struct Encoded {
+    form: Form,
+    stream: u32,
+    begin: u64,
+}
+
 impl Hub {
     /// Publishes one message to a channel: encoded once per form that has members. `BadUtf8`:
     /// nothing happened.
@@ -181,10 +196,15 @@ impl Hub {
             ..
         } = about;
         let origin = self.origin(sender);
-        for stream in self.others(channel, plain) {
+        let mut to = self.others(channel, plain);
+        for &stream in &to.streams {
             let Some((p, s)) = self.streams.get2_mut(plain as usize, stream as usize) else {
                 continue;
             };
+            if to.encoded.iter().any(|e| e.form == s.form) {
+                self.copy_encoded(stream, id, origin, sender, &to.encoded);
+                continue;
+            }
             let frame = p.log.run_from(begin).unwrap_or_default();
             let frame = &frame[..frame.len().min((p.log.end() - begin) as usize)];
             let content = Content {
@@ -206,16 +226,57 @@ impl Hub {
                 &mut self.pool,
                 &mut self.tools,
             );
+            to.encoded.push(Encoded {
+                form: s.form,
+                stream,
+                begin: at,
+            });
             self.committed(stream, at, sender);
         }
+        self.receivers = to;
     }
 
-    /// The streams that a message of the channel goes to, but for this one.
-    fn others(&self, channel: u32, but: u32) -> Vec<u32> {
+    /// The streams that a message of the channel goes to, but for this one. The caller puts them back
+    /// for their memory.
+    fn others(&mut self, channel: u32, but: u32) -> Receivers {
+        let mut to = std::mem::take(&mut self.receivers);
+        to.streams.clear();
+        to.encoded.clear();
         let c = &self.channels[channel as usize];
         let of_sets = |&set: &u32| self.channels[set as usize].streams.iter();
         let all = c.streams.iter().chain(c.sets.iter().flat_map(of_sets));
-        all.copied().filter(|id| *id != but).collect()
+        to.streams.extend(all.copied().filter(|id| *id != but));
+        to
+    }
+
+    /// Appends what was encoded for another stream of the same form: many sets may hear one channel.
+    fn copy_encoded(
+        &mut self,
+        stream: u32,
+        id: Id,
+        origin: u64,
+        sender: Option<Sender>,
+        encoded: &[Encoded],
+    ) {
+        let form = self.streams[stream as usize].form;
+        let Some(source) = encoded.iter().find(|e| e.form == form) else {
+            return;
+        };
+        let streams = (source.stream as usize, stream as usize);
+        let Some((from, s)) = self.streams.get2_mut(streams.0, streams.1) else {
+            return;
+        };
+        mark("encoded_copied");
+        let begin = s.log.end();
+        // One message is in one segment, and the last one ends it; a form may have nothing to say.
+        if let Some(bytes) = from.log.run_from(source.begin) {
+            s.log
+                .reserve(bytes.len(), &mut self.pool)
+                .copy_from_slice(bytes);
+            s.log.commit(bytes.len(), origin);
+            s.log.number(id.number, &mut self.pool);
+        }
+        self.committed(stream, begin, sender);
     }
 
     /// Appends to streams of several forms: all of them are encoded from one unmasked payload.
@@ -231,8 +292,13 @@ impl Hub {
         let message = message.unmasked(scratch)?;
         let About { id, sender, .. } = about;
         let origin = self.origin(sender);
-        for stream in self.others(channel, plain.unwrap_or(u32::MAX)) {
+        let mut to = self.others(channel, plain.unwrap_or(u32::MAX));
+        for &stream in &to.streams {
             let s = &mut self.streams[stream as usize];
+            if to.encoded.iter().any(|e| e.form == s.form) {
+                self.copy_encoded(stream, id, origin, sender, &to.encoded);
+                continue;
+            }
             let begin = s.log.end();
             let content = Content {
                 id,
@@ -249,8 +315,14 @@ impl Hub {
                 &mut self.pool,
                 &mut self.tools,
             );
+            to.encoded.push(Encoded {
+                form: s.form,
+                stream,
+                begin,
+            });
             self.committed(stream, begin, sender);
         }
+        self.receivers = to;
         plain.map_or(Ok(()), |stream| self.append_plain(stream, message, about))
     }
 
@@ -294,9 +366,11 @@ impl Hub {
             }
         }
         if s.unflushed() > self.limits.unflushed_bytes_max {
-            let c = &mut self.channels[s.channel as usize];
-            self.pauses += u64::from(!c.paused);
-            c.paused = true;
+            let channel = s.channel;
+            if !self.channels[channel as usize].paused {
+                self.pauses += 1;
+                self.set_paused(channel, true);
+            }
         }
         if self.limits.batch_us == 0 {
             self.mark_dirty(stream);

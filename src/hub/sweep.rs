@@ -161,7 +161,8 @@ impl Hub {
             planted("resume_forgets_form") && self.streams[id as usize].form != Form::Plain;
         let c = &mut self.channels[channel];
         if c.paused && !forgets && c.unflushed(&self.streams) <= limits.unflushed_bytes_max / 2 {
-            c.paused = false;
+            self.set_paused(channel as u32, false);
+            let c = &mut self.channels[channel];
             if planted("publisher_never_resumed") {
                 c.waiting.clear();
             }

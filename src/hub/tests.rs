@@ -6,6 +6,7 @@ mod forms;
 mod history;
 mod lag;
 mod resume;
+mod sets;
 mod timing;
 mod watch;
 

@@ -17,7 +17,12 @@ use crate::stream::sse;
 const fn passes(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::Drain | Reason::Full | Reason::FullAddress | Reason::FullChannels | Reason::Memory
+        Reason::Drain
+            | Reason::Full
+            | Reason::FullAddress
+            | Reason::FullChannels
+            | Reason::FullSets
+            | Reason::Memory
     )
 }
 
