@@ -5,7 +5,8 @@
 //!   reader that looks for delimiters has a message at once, and not when the next one comes.
 //! - The delimiter is the same for all, and known: so a payload that holds it goes out as base64,
 //!   which says so (RFC 2045 6.1). No payload can end its part.
-//! - A part tells its length too, and the message's whole id as `Etag`.
+//! - A part tells its length too, and the message's whole id as `Etag`. Its type stands last: Nchan's
+//!   own client reads only the line in front of the body.
 
 use std::io::Write;
 
@@ -41,23 +42,21 @@ pub fn append(item: &Item<'_>, out: &mut Vec<u8>) {
     debug_assert!(item.is_checked(), "not one line: {item:?}");
     out.reserve(item.payload.len() + 512);
     out.extend_from_slice(b"\r\n");
-    append_header("Content-Type", item.media_type(), out);
     append_header("Etag", item.id, out);
     append_event(item, out);
-    append_body(item.payload, out);
+    append_body(item.media_type(), item.payload, out);
 }
 
 /// Appends the part that tells of a gap: JSON of the type [`GAP_TYPE`].
 pub fn gap(id: &str, json: &str, out: &mut Vec<u8>) {
     debug_assert!(is_one_line(id), "{id:?}");
     out.extend_from_slice(b"\r\n");
-    append_header("Content-Type", GAP_TYPE, out);
     append_header("Etag", id, out);
-    append_body(json.as_bytes(), out);
+    append_body(GAP_TYPE, json.as_bytes(), out);
 }
 
 /// Appends the last headers, an empty line, the body and the delimiter.
-fn append_body(body: &[u8], out: &mut Vec<u8>) {
+fn append_body(media_type: &str, body: &[u8], out: &mut Vec<u8>) {
     let holds_delimiter = memmem::find(body, HEAD).is_some();
     let len = match holds_delimiter {
         true => body.len().div_ceil(3) * 4,
@@ -67,7 +66,10 @@ fn append_body(body: &[u8], out: &mut Vec<u8>) {
         append_header("Content-Transfer-Encoding", "base64", out);
     }
     // Writing to a Vec cannot fail.
-    let _ = write!(out, "Content-Length: {len}\r\n\r\n");
+    let _ = write!(
+        out,
+        "Content-Length: {len}\r\nContent-Type: {media_type}\r\n\r\n"
+    );
     match holds_delimiter {
         true => append_base64(body, out),
         false => out.extend_from_slice(body),

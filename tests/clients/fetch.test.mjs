@@ -96,6 +96,34 @@ test('streams end cleanly when the relay stops', async (t) => {
   assert.equal(await server.exit, 0);
 });
 
+test('a reader that lags is told of the gap and goes on', async (t) => {
+  const server = await start(t, '--slow', 'skip', '--message-bytes-max', '64KiB', '--lag-bytes-max', '1MiB', '--send-buffer', '64KiB');
+  const body = reading(t, await get(`${server.http}/channels/lag`, { Accept: 'text/event-stream', 'Accept-Encoding': 'identity' }));
+  await body.until('\n\n');
+  // More than kernel and fetch keep for who does not read.
+  const text = 'x'.repeat(65_000);
+  for (let i = 0; i < 400; i += 1) await publish(server.http, 'lag', text);
+  const numbers = [];
+  let gap;
+  let before;
+  while (!gap || numbers.length === before) {
+    const event = await body.until('\n\n');
+    if (event.startsWith('event: gap\n')) {
+      assert.equal(gap, undefined, 'it reads on from here');
+      gap = JSON.parse(event.match(/^data: (.*)$/m)[1]);
+      before = numbers.length;
+      await publish(server.http, 'lag', text);
+    } else {
+      numbers.push(Number(event.match(/^id: \d+:(\d+)$/m)[1]));
+    }
+  }
+  const heard = numbers.slice(0, before);
+  const next = numbers[before];
+  assert.deepEqual(heard, heard.map((_, i) => numbers[0] + i));
+  assert.ok(heard.length > 0 && heard.length < 400, `${heard.length} came before the gap`);
+  assert.deepEqual([Number(gap.after.split(':')[1]), gap.missed], [heard.at(-1), next - heard.at(-1) - 1]);
+});
+
 test('multipart/mixed: a part a message, with its type and id', async (t) => {
   const server = await start(t);
   const answer = await get(`${server.http}/channels/parts`, { Accept: 'multipart/mixed' });

@@ -1,5 +1,6 @@
 // Nchan's own client, npm `nchan`, as it is. It is made for browsers and finds here what Node lacks.
 
+import { setMaxListeners } from 'node:events';
 import { createRequire } from 'node:module';
 import { EventSource } from 'eventsource';
 import WebSocket from 'ws';
@@ -10,6 +11,8 @@ const require = createRequire(import.meta.url);
 
 globalThis.XMLHttpRequest = require('xhr2').XMLHttpRequest;
 globalThis.window = Object.assign(new EventTarget(), { setTimeout, clearTimeout, XMLHttpRequest });
+// Each subscriber listens for the page to be left, and never stops to.
+setMaxListeners(0, globalThis.window);
 globalThis.WebSocket = WebSocket;
 globalThis.EventSource = EventSource;
 globalThis.FileReader = class extends EventTarget {

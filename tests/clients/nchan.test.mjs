@@ -105,6 +105,8 @@ test('longpoll: several messages in one answer', async (t) => {
   reader.stop();
   // The package takes the CR in front of a delimiter for a part of the message.
   assert.deepEqual(reader.texts(), [...numbered(0, 5), 'and', 'more'].map((text) => `${text}\r`));
+  assert.deepEqual([...new Set(reader.heard.map(([, meta]) => meta['content-type']))], ['text/plain']);
+  assert.match(reader.subscriber.lastMessageId, /^\d+:\d+$/);
 });
 
 test('longpoll: a hold that ends without a message is no end', async (t) => {

@@ -152,7 +152,7 @@ class Lines(unittest.TestCase):
             time.sleep(0.05)
         if " -N " not in line:
             self.assertEqual(program.process.wait(WAIT), 0, program.printed)
-        if " -d " not in line and " -T " not in line and " -I " not in line:
+        if not any(" %s " % option in line for option in ("-d", "-T", "-F", "--data-binary", "-I")):
             self.assertTrue(program.hears(shown), (program.printed, program.said()))
 
     def test_a_compressed_stream_comes_line_by_line(self):

@@ -79,10 +79,10 @@ fn a_part_tells_type_id_name_and_length() {
     out.extend_from_slice(HEARTBEAT);
     gap("1:3", "{}", &mut out);
     out.extend_from_slice(END);
-    let expected = "--B\r\nContent-Type: text/plain; charset=utf-8\r\nEtag: 1:2\r\nX-EventSource-Event: tick\r\n\
-        Content-Length: 3\r\n\r\na\r\n\r\n--B\r\n\
+    let expected = "--B\r\nEtag: 1:2\r\nX-EventSource-Event: tick\r\n\
+        Content-Length: 3\r\nContent-Type: text/plain; charset=utf-8\r\n\r\na\r\n\r\n--B\r\n\
         Content-Type: application/vnd.longwave.heartbeat\r\nContent-Length: 0\r\n\r\n\r\n--B\r\n\
-        Content-Type: application/vnd.longwave.gap+json\r\nEtag: 1:3\r\nContent-Length: 2\r\n\r\n{}\r\n--B--\r\n";
+        Etag: 1:3\r\nContent-Length: 2\r\nContent-Type: application/vnd.longwave.gap+json\r\n\r\n{}\r\n--B--\r\n";
     assert_eq!(
         String::from_utf8(out.clone()).unwrap(),
         expected.replace("--B", &format!("--{BOUNDARY}"))
