@@ -21,7 +21,7 @@ const REQUEST_HEADERS: &str = "If-None-Match, If-Modified-Since, Last-Event-ID, 
     Authorization, X-EventSource-Event, Accept, Cache-Control";
 
 /// Headers that pages may read beyond those that they always may.
-const ANSWER_HEADERS: &str = "Last-Modified, Etag, Content-Type, Longwave-Gap";
+const ANSWER_HEADERS: &str = "Last-Modified, Etag, Content-Type, X-EventSource-Event, Longwave-Gap";
 
 /// How long a browser keeps the answer to a preflight, in seconds.
 const MAX_AGE: &str = "600";
@@ -85,7 +85,7 @@ mod tests {
                     "Vary: Origin\r\n\
                      Access-Control-Allow-Origin: {origin}\r\n\
                      Access-Control-Allow-Credentials: true\r\n\
-                     Access-Control-Expose-Headers: Last-Modified, Etag, Content-Type, Longwave-Gap\r\n"
+                     Access-Control-Expose-Headers: Last-Modified, Etag, Content-Type, X-EventSource-Event, Longwave-Gap\r\n"
                 )
             );
         }

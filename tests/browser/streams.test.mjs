@@ -118,14 +118,18 @@ test("EventSource: a cut costs nothing", async t => {
 test("EventSource: a restart is told as a gap, once", async t => {
   const own = await another(t, "--retry", "200ms");
   const ownPort = new URL(own.url).port;
+  const cutter = await startCutter(t, ownPort);
   const page = await open(t);
-  await source(page, `${own.url}channels/restart`);
+  await source(page, `${cutter.http}/channels/restart`);
   await publish(own.url, "restart", "old");
   await hears(page, 1);
+  // Nobody comes back before there is something new.
+  cutter.cut();
   await own.kill();
   const next = await startRelay(ownPort, "--retry", "200ms");
   t.after(() => next.kill());
   await publish(next.url, "restart", "new");
+  cutter.mend();
   await hears(page, 3);
   await publish(next.url, "restart", "newer");
   const heard = await hears(page, 4);
@@ -178,8 +182,11 @@ test("polls of another origin, with credentials: read, resumed, and their header
   const held = page.evaluate(() => window.poll(""));
   await say("polls", "three");
   assert.deepEqual((await held).slice(0, 2), [200, "three"]);
+  await fetch(url, { method: "POST", body: "named", headers: { "X-EventSource-Event": "price" } });
+  const name = await page.evaluate(async url => (await fetch(`${url}?last_event_id=-1`)).headers.get("X-EventSource-Event"), url);
+  assert.equal(name, "price");
   // Nchan's client names what it has in a header that only answers have elsewhere.
-  const again = await page.evaluate(() => window.poll("", { Etag: "-1" }));
+  const again = await page.evaluate(() => window.poll("", { Etag: "-2" }));
   assert.deepEqual(again.slice(0, 2), [200, "three"]);
   const gap = await page.evaluate(async url => {
     const answer = await fetch(`${url}?last_event_id=1234567890:7`);

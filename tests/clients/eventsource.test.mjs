@@ -94,12 +94,16 @@ test('what a cut lost comes after it, by Last-Event-ID, after the time that `ret
 
 test('a restart is a gap, and is told once', async (t) => {
   const before = await start(t, '--retry', '100ms');
-  const reader = await listen(t, `${before.http}/channels/restart`);
+  const cutter = await startCutter(t, before.port);
+  const reader = await listen(t, `${cutter.http}/channels/restart`);
   await publish(before.http, 'restart', 'old');
   await reader.hears(1);
+  // Nobody comes back before there is something new.
+  cutter.cut();
   await before.kill();
   const after = await startAt(t, before.port, '--retry', '100ms');
   await publish(after.http, 'restart', 'new');
+  cutter.mend();
   await reader.hears(2);
   await until(() => reader.opens === 2, 'second connection');
   await publish(after.http, 'restart', 'newer');
