@@ -34,6 +34,8 @@ pub struct Log {
     segments: VecDeque<Box<Segment>>,
     runs: VecDeque<Run>,
     end: u64,
+    /// All before was not needed any more at the last cut, if it is still held.
+    needed: u64,
     /// Messages held.
     messages: u64,
     /// What is known of them beside their bytes and origins.
@@ -112,8 +114,8 @@ impl Log {
     pub fn reserve(&mut self, len: usize, pool: &mut Pool) -> &mut [u8] {
         if !self.segments.back().is_some_and(|s| s.fits(len)) {
             // Only the first may be small: a chain of small pieces is dear to send. But what is held
-            // for those who come back holds little more than it has bytes.
-            let most = class_of((self.end - self.start()) as usize);
+            // for those who come back holds little more than they need, whatever was held before.
+            let most = class_of((self.end - self.needed.max(self.start())) as usize);
             let grown = self
                 .segments
                 .back()
@@ -272,6 +274,7 @@ impl Log {
         if before >= self.end {
             return self.clear(pool);
         }
+        self.needed = before;
         let held = self.messages;
         while self.segments.front().is_some_and(|s| s.end() <= before) {
             let Some(segment) = self.segments.pop_front() else {

@@ -178,3 +178,33 @@ fn a_log_that_is_held_for_a_while_takes_little_more_than_it_has_bytes() {
         assert!(most < 3 * (8 * held).max(1_300), "{len} {held}: {most}");
     }
 }
+
+#[test]
+fn one_large_message_leaves_no_large_segments_behind() {
+    for (large, len, held) in [(70_000, 104, 256 * 104), (200_000, 36, 100 * 36)] {
+        let (mut log, mut pool) = (Log::default(), Pool::default());
+        let (mut after, appends) = (0, 6 * 270_000 / len);
+        log.adopt(vec![7; large], 0, 0, &mut pool);
+        for i in 0..appends {
+            log.reserve(len, &mut pool).fill(7);
+            let end = log.commit(len, 0);
+            log.cut(end.saturating_sub(held).max(1).min(end - 1), &mut pool);
+            if i > appends / 2 {
+                after = after.max(pool.used_bytes() as u64);
+            }
+        }
+        assert!(after < 8 * held, "{large} {len} {held}: {after}");
+    }
+}
+
+#[test]
+fn who_is_behind_is_sent_ever_larger_pieces() {
+    let (mut log, mut pool) = (Log::default(), Pool::default());
+    for _ in 0..10_000 {
+        log.reserve(104, &mut pool).fill(7);
+        let end = log.commit(104, 0);
+        // Somebody has not got the first message; all others have all.
+        log.cut(end.min(50), &mut pool);
+    }
+    assert!(log.segments() <= 9, "{}", log.segments());
+}
