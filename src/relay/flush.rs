@@ -14,8 +14,11 @@ use crate::mark::{mark, planted};
 use crate::wire::{Sent, Wire};
 
 /// How far the flush of a turn has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Stage {
+    /// The first: logs are filled from the history, a bounded amount a turn.
+    #[default]
+    Fill,
     /// Channels with few subscribers; so many writes are left to them.
     Brief(usize),
     /// Private output.
@@ -24,24 +27,18 @@ pub(super) enum Stage {
     Rest(usize),
 }
 
-impl Default for Stage {
-    fn default() -> Stage {
-        Stage::Brief(WRITES_PER_TURN / 2)
-    }
-}
-
 impl Relay {
     /// Sends what waits, a bounded amount a turn: channels with few subscribers, private output, all
     /// other channels. True: it stopped on the way, so that the caller tells the time
     /// ([`Relay::sent_at`]) before others are served, and then calls it again. The caller tells it
     /// at the end of each turn, too.
     pub fn flush<W: Wire>(&mut self, wire: &mut W, now: u64) -> bool {
-        if self.hub.is_filling() {
-            self.hub.fill(&mut self.reports);
-            self.act_on_reports(now);
-        }
         loop {
             match std::mem::take(&mut self.stage) {
+                Stage::Fill => {
+                    self.fill(now);
+                    self.stage = Stage::Brief(WRITES_PER_TURN / 2);
+                }
                 Stage::Brief(left) => {
                     let (stopped, left) = self.sweep(wire, now, left, true);
                     if stopped {
@@ -68,6 +65,13 @@ impl Relay {
                     return false;
                 }
             }
+        }
+    }
+
+    fn fill(&mut self, now: u64) {
+        if self.hub.is_filling() {
+            self.hub.fill(&mut self.reports);
+            self.act_on_reports(now);
         }
     }
 
@@ -352,4 +356,82 @@ fn send_out<W: Wire>(
         }
     }
     Progress::All
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::*;
+    use crate::hub::{Body, Message};
+    use crate::limits::FILL_BYTES_PER_TURN;
+    use crate::settings::Settings;
+    use crate::wire::Role;
+    use crate::ws::Kind;
+
+    /// Takes everything.
+    struct Sink;
+
+    impl Wire for Sink {
+        fn send(&mut self, _: u32, _: &[u8]) -> Sent {
+            Sent::All
+        }
+
+        fn send_vectored(&mut self, _: u32, _: &[IoSlice<'_>]) -> Sent {
+            Sent::All
+        }
+    }
+
+    fn listen(relay: &mut Relay, path: &str) {
+        let slot = relay.next_token().slot;
+        relay.accepted(Role::Public, [127, 0, 0, 1].into(), 0);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n");
+        let mut request = request.into_bytes();
+        assert_eq!(relay.input(slot, &mut request, false, 0), request.len());
+    }
+
+    fn publish(relay: &mut Relay, name: &str, payload: &[u8]) {
+        let channel = relay.hub.open(name, 0).unwrap();
+        let message = Message {
+            kind: Kind::Text,
+            content_type: None,
+            event: None,
+            body: Body::Plain(payload),
+        };
+        relay.hub.submit(channel, message, None, 0).unwrap();
+    }
+
+    /// Flushes until nothing waits but what is to be filled; in how many calls.
+    fn turn(relay: &mut Relay) -> usize {
+        let mut calls = 1;
+        while relay.flush(&mut Sink, 0) {
+            relay.sent_at(0);
+            calls += 1;
+        }
+        relay.sent_at(0);
+        calls
+    }
+
+    #[test]
+    fn logs_are_filled_once_a_turn_in_however_many_parts_it_is_flushed() {
+        const TURNS: usize = 3;
+        let mut relay = Relay::new(Settings::default());
+        let piece = vec![b'x'; FILL_BYTES_PER_TURN / 4];
+        // A turn fills four of these.
+        (0..4 * TURNS).for_each(|_| publish(&mut relay, "kept", &piece));
+        listen(&mut relay, "/channels/busy");
+        while relay.is_busy() {
+            turn(&mut relay);
+        }
+        listen(&mut relay, "/channels/kept?last_event_id=oldest");
+        for _ in 0..TURNS {
+            assert!(relay.hub.is_filling());
+            publish(&mut relay, "busy", b"x");
+            // Somebody has private output, so the time is told before it is sent.
+            listen(&mut relay, "/channels/other");
+            assert_eq!(turn(&mut relay), 2);
+        }
+        assert!(!relay.hub.is_filling());
+    }
 }
