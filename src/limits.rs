@@ -19,7 +19,9 @@ pub const HEADERS_MAX: usize = 100;
 pub const BATCH_BYTES: u64 = bound(64 * 1024, 2000) as u64;
 /// Empty lines skipped before a request line (RFC 9112 2.2 asks for one at least); more: 400.
 pub const LEADING_LINES_MAX: usize = 4;
-/// A slot, the index of a connection, fits so many bits.
+/// A slot, the index of a connection or a channel, fits so many bits. A stream beyond that (there
+/// are several for each channel) has no deadlines: its log is not kept for others who resume, and
+/// nobody in it lags by time.
 pub const SLOT_BITS: u32 = 24;
 /// Bytes of extensions on one chunk's size line, from the size to the CRLF; more: 400.
 pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 256;
@@ -299,6 +301,8 @@ const HEAD_BYTES_MOST: u64 = 128 * 1024;
 #[cfg(not(feature = "sim"))]
 const _: () = assert!(2 * HEAD_BYTES_MOST <= SCRATCH_BYTES as u64);
 
+/// The largest `channels_max`: a channel's index fits a timer's entry.
+const CHANNELS_MOST: u64 = (1 << SLOT_BITS) - 1;
 /// The largest `connections_max`.
 const CONNECTIONS_MOST: u64 = 10_000_000;
 const _: () = assert!(
@@ -314,7 +318,7 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("message_bytes_max", 1, 1 << 30),
     ("connections_max", 1, CONNECTIONS_MOST),
     ("connections_per_address_max", 0, 10_000_000),
-    ("channels_max", 1, 100_000_000),
+    ("channels_max", 1, CHANNELS_MOST),
     ("channel_linger", 0, 86_400_000),
     ("lag_bytes_max", 1, 1 << 40),
     ("lag_timeout", 0, 86_400_000),

@@ -4,7 +4,8 @@
 //! later nothing is done, the entry finds out when it comes up; when it moves earlier a new entry
 //! replaces the old one, which is recognised as stale by its time. An entry is one word, time above
 //! slot: one of a slot's earlier user either differs in its time or comes up when it would anyway.
-//! Time is an argument.
+//! Time is an argument. What does not fit an entry, a later time or a higher slot, is not armed: it
+//! never comes up, and never as another one. Connections and channels are bounded to fit.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -31,10 +32,23 @@ impl Timers {
     /// Sees to it that `slot` comes up at `due` or before. `armed` is the caller's record of its
     /// live entry, `NEVER` when there is none.
     pub fn arm(&mut self, armed: &mut u64, due: u64, slot: u32) {
-        if due < *armed && due <= LAST {
+        if due < *armed && due <= LAST && Timers::takes(slot) {
             *armed = due;
             self.heap.push(Reverse(due << SLOT_BITS | u64::from(slot)));
         }
+    }
+
+    /// Whether a slot fits an entry.
+    pub const fn takes(slot: u32) -> bool {
+        slot < 1 << SLOT_BITS
+    }
+
+    /// Throws out the entries for which this does not hold of time and slot.
+    pub fn retain(&mut self, live: impl Fn(u64, u32) -> bool) {
+        self.heap.retain(|entry| {
+            let (time, slot) = parts(entry.0);
+            live(time, slot)
+        });
     }
 
     /// When the next entry comes up.
@@ -89,5 +103,25 @@ mod tests {
         assert!(timers.is_empty() && armed == NEVER);
         timers.arm(&mut armed, LAST, 7);
         assert_eq!(timers.pop(LAST), Some((LAST, 7)));
+    }
+
+    #[test]
+    fn a_slot_that_does_not_fit_comes_up_neither_as_itself_nor_as_another() {
+        let (mut timers, mut armed) = (Timers::default(), NEVER);
+        timers.arm(&mut armed, 5, SLOT + 1);
+        assert!(timers.is_empty() && armed == NEVER && !Timers::takes(SLOT + 1));
+        timers.arm(&mut armed, 5, SLOT);
+        assert_eq!(timers.pop(5), Some((5, SLOT)));
+    }
+
+    #[test]
+    fn what_is_not_live_is_thrown_out() {
+        let mut timers = Timers::default();
+        for slot in 0..9 {
+            timers.arm(&mut NEVER.clone(), 10 - u64::from(slot), slot);
+        }
+        timers.retain(|time, slot| slot % 2 == 0 && time > 3);
+        let left: Vec<_> = std::iter::from_fn(|| timers.pop(99)).collect();
+        assert_eq!(left, [(4, 6), (6, 4), (8, 2), (10, 0)]);
     }
 }
