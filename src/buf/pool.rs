@@ -135,7 +135,7 @@ impl Pool {
     }
 
     /// Counts memory that a log holds beside its segments; `counted` is what it was before.
-    pub(super) fn recount(&mut self, counted: &mut usize, bytes: usize) {
+    pub fn recount(&mut self, counted: &mut usize, bytes: usize) {
         self.used_bytes = self.used_bytes - *counted + bytes;
         *counted = bytes;
     }

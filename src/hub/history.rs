@@ -3,7 +3,7 @@
 //! Rules:
 //! - A message is kept once: its bytes are those of the channel's plain log, which is not cut behind
 //!   the oldest entry. Other forms are encoded from there when somebody resumes in them.
-//! - Bounded by count, age and bytes for each channel, and by bytes over all of them: then the
+//! - Bounded by count, age and bytes (frames, entries, labels) for each channel, and by bytes over all of them: then the
 //!   channel whose oldest message is the oldest of all loses it.
 //! - A channel knows the newest number that it no longer holds. Who resumes from before that has a
 //!   gap; a channel made anew begins with the highest number of any that was forgotten.
@@ -32,6 +32,12 @@ pub(super) struct Labels {
 }
 
 impl Labels {
+    /// What they count for, whoever shares them: their box and their bytes.
+    fn weight(&self) -> u64 {
+        let len = |label: &Option<Box<str>>| label.as_deref().map_or(0, str::len);
+        LABELS_BYTES + (len(&self.content_type) + len(&self.event)) as u64
+    }
+
     fn are(&self, content_type: Option<&str>, event: Option<&str>) -> bool {
         self.content_type.as_deref() == content_type && self.event.as_deref() == event
     }
@@ -53,6 +59,11 @@ const _: () = assert!(size_of::<Entry>() == 32);
 /// An entry counts for so many bytes beside its frame.
 const ENTRY_BYTES: u64 = 48;
 
+/// Labels count for so many bytes beside their own.
+const LABELS_BYTES: u64 = 48;
+
+const _: () = assert!(size_of::<Labels>() + 2 * size_of::<usize>() == LABELS_BYTES as usize);
+
 /// Entries of channels that are gone may be so many, and one for each channel.
 const OLDEST_STALE_MAX: usize = 64;
 
@@ -60,8 +71,12 @@ const OLDEST_STALE_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct History {
     pub entries: VecDeque<Entry>,
-    /// What they count for.
+    /// What they count for, and their labels.
     bytes: u64,
+    /// What their labels alone count for.
+    labels_bytes: u64,
+    /// Memory of entries and labels that the pool has counted.
+    counted: usize,
     /// Where the last entry's frame ends.
     end: u64,
     /// The newest number that was published here and is no longer held, or may have been.
@@ -85,6 +100,8 @@ impl History {
         History {
             entries: VecDeque::new(),
             bytes: 0,
+            labels_bytes: 0,
+            counted: 0,
             end: 0,
             lost: before,
             newest: before,
@@ -139,9 +156,42 @@ impl History {
         if self.entries.is_empty() && self.entries.capacity() > ENTRIES_KEPT {
             self.entries = VecDeque::new();
         }
-        let counted = next - entry.begin + ENTRY_BYTES;
+        // Labels go with the last that has them.
+        let mut labels = entry.labels;
+        let labels = labels.as_mut().and_then(Arc::get_mut);
+        let labels = labels.map_or(0, |labels| labels.weight());
+        let counted = next - entry.begin + ENTRY_BYTES + labels;
+        self.labels_bytes -= labels;
         self.bytes -= counted;
         counted
+    }
+
+    /// Memory beside the log, by capacity, but for what stays when it is empty.
+    fn memory(&self) -> usize {
+        let entries = match self.entries.capacity() {
+            ..=ENTRIES_KEPT => 0,
+            more => more * size_of::<Entry>(),
+        };
+        entries + self.labels_bytes as usize
+    }
+
+    /// The labels of the next entry, shared with the last where they are the same; and what they
+    /// count for, if that is new.
+    fn labels(&self, about: &About<'_>) -> (Option<Arc<Labels>>, u64) {
+        let (content_type, event) = (about.content_type, about.event);
+        if content_type.is_none() && event.is_none() {
+            return (None, 0);
+        }
+        let last = self.entries.back().and_then(|e| e.labels.as_ref());
+        if let Some(last) = last.filter(|last| last.are(content_type, event)) {
+            return (Some(Arc::clone(last)), 0);
+        }
+        let labels = Labels {
+            content_type: content_type.map(Into::into),
+            event: event.map(Into::into),
+        };
+        let weight = labels.weight();
+        (Some(Arc::new(labels)), weight)
     }
 
     fn is_over(&self, policy: &Policy) -> bool {
@@ -177,48 +227,55 @@ impl History {
 impl Hub {
     /// Keeps the message that was appended to the channel's plain log last, from `begin` on.
     pub(super) fn remember(&mut self, channel: u32, stream: u32, begin: u64, about: About<'_>) {
-        let About {
-            content_type,
-            event,
-            now,
-            ..
-        } = about;
-        let number = about.id.number;
-        let c = &mut self.channels[channel as usize];
-        let labels = (content_type.is_some() || event.is_some()).then(|| {
-            let last = c.history.entries.back().and_then(|e| e.labels.as_ref());
-            match last.filter(|last| last.are(content_type, event)) {
-                Some(last) => Arc::clone(last),
-                None => Arc::new(Labels {
-                    content_type: content_type.map(Into::into),
-                    event: event.map(Into::into),
-                }),
-            }
-        });
         let end = self.streams[stream as usize].log.end();
-        let history = &mut c.history;
-        let counted = end - begin + ENTRY_BYTES;
+        let history = &mut self.channels[channel as usize].history;
+        let (labels, labels_bytes) = history.labels(&about);
+        let counted = end - begin + ENTRY_BYTES + labels_bytes;
         let first = history.entries.is_empty();
         history.entries.push_back(Entry {
-            number,
+            number: about.id.number,
             begin,
-            ms: now,
+            ms: about.now,
             labels,
         });
         history.end = end;
         history.bytes += counted;
+        history.labels_bytes += labels_bytes;
+        let queued = history.queued;
         self.history_bytes += counted;
         if first {
-            let due = now.saturating_add(c.policy.history_age_ms);
-            self.ages.arm(&mut history.armed_ms, due, channel);
+            self.arm_age(channel, about.now);
         }
-        if !history.queued {
+        if !queued {
             self.queue_oldest(channel);
         }
         while self.is_over(channel) {
             self.drop_first(channel);
         }
         self.keep_history_budget();
+        self.recount_history(channel);
+    }
+
+    /// Has the memory counted that a channel's history holds beside its log.
+    fn recount_history(&mut self, channel: u32) {
+        let history = &mut self.channels[channel as usize].history;
+        let bytes = history.memory();
+        self.pool.recount(&mut history.counted, bytes);
+    }
+
+    /// Sees to it that the first entry of a channel goes when it is too old. Entries of channels that
+    /// are gone are thrown out when they are more than the others.
+    fn arm_age(&mut self, channel: u32, now: u64) {
+        if self.ages.len() > 2 * self.channels.len() + OLDEST_STALE_MAX {
+            let channels = &self.channels;
+            self.ages.retain(|time, channel| {
+                let c = channels.get(channel as usize);
+                c.is_some_and(|c| c.history.armed_ms == time)
+            });
+        }
+        let c = &mut self.channels[channel as usize];
+        let due = now.saturating_add(c.policy.history_age_ms);
+        self.ages.arm(&mut c.history.armed_ms, due, channel);
     }
 
     fn is_over(&self, channel: u32) -> bool {
@@ -231,6 +288,7 @@ impl Hub {
         let history = &mut self.channels[channel as usize].history;
         self.history_bytes -= history.drop_oldest();
         let number = history.lost;
+        self.recount_history(channel);
         if !self.filling.is_empty() {
             self.note_unfilled(channel, number);
         }
@@ -371,6 +429,7 @@ impl Hub {
         while !c.history.entries.is_empty() {
             self.history_bytes -= c.history.drop_oldest();
         }
+        self.recount_history(channel);
     }
 
     /// From where on the log of a stream is kept, whatever its members have: the plain one for the

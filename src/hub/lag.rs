@@ -1,15 +1,17 @@
 //! Who lags: how far and since when, and what the hub does about it.
 //!
 //! Rules:
-//! - Bytes behind are those between a cursor and the log's end. Time behind counts from when the
+//! - Bytes behind are those between a cursor and the log's end, for who has resumed without what
+//!   it was given then. Time behind counts from when the
 //!   next byte had been offered to everybody who could take it: that we were slow ourselves is
 //!   nobody's lag, and while the loop stands still no time passes.
 //! - Limits are tested on blocked members only: on bytes once a pass, on time by a deadline, so that
 //!   a channel that is quiet now finds its laggards too.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
+use super::resume::Resumed;
 use super::stream::Stream;
 use super::{Form, Hub, Place, Report};
 use crate::limits::{LAG_LOOK_MS, MESSAGE_BYTES_LEAST};
@@ -129,7 +131,7 @@ impl Hub {
     /// Since when a member that has resumed is here: what it missed before is no lag.
     fn ms_here(&self, slot: u32, now: u64) -> u64 {
         let resumed = self.resumed.get(&slot);
-        resumed.map_or(u64::MAX, |ms| now.saturating_sub(*ms))
+        resumed.map_or(u64::MAX, |r| now.saturating_sub(r.ms))
     }
 
     /// How all members that are behind are spread. Costs some comparisons for each of them.
@@ -175,7 +177,7 @@ impl Hub {
                 let Some(offered) = s.log.offered_ms(member.cursor) else {
                     continue;
                 };
-                let here = self.resumed.get(&member.slot).copied().unwrap_or(0);
+                let here = self.resumed.get(&member.slot).map_or(0, |r| r.ms);
                 let last = offered.max(self.resumed_ms).max(here);
                 let last = last.saturating_add(timeout);
                 if last < now {
@@ -216,13 +218,24 @@ impl Hub {
 impl Stream {
     /// Reports every blocked member with more than `lag_bytes_max` of whole messages waiting
     /// behind the one being written. Counted in the log, of which it holds all behind its cursor,
-    /// so messages of its own count too.
-    pub(super) fn find_lagging(&self, lag_bytes_max: u64, reports: &mut Vec<Report>) {
+    /// so messages of its own count too. Of those that have resumed, only what came after they got
+    /// their place: what they were given may be more than the limit, such as the histories of many
+    /// channels, or one in a form that takes more bytes.
+    pub(super) fn find_lagging(
+        &self,
+        lag_bytes_max: u64,
+        resumed: &HashMap<u32, Resumed>,
+        reports: &mut Vec<Report>,
+    ) {
         let end = self.log.end();
+        let lags = |from: u64| {
+            let messages = self.log.messages_between(from, end);
+            (end - from).max(messages * MESSAGE_BYTES_LEAST) > lag_bytes_max
+        };
         for member in self.members.iter().filter(|m| m.is_blocked()) {
             let written = self.log.message_end(member.cursor).unwrap_or(end);
-            let messages = self.log.messages_between(written, end);
-            if (end - written).max(messages * MESSAGE_BYTES_LEAST) > lag_bytes_max {
+            let given = |slot| resumed.get(slot).map_or(written, |r| r.given.max(written));
+            if lags(written) && lags(given(&member.slot)) {
                 reports.push(Report::Lagged(member.slot, Lag::Bytes));
             }
         }

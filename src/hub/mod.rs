@@ -129,8 +129,8 @@ pub struct Hub {
     ages: Timers,
     /// The highest number of any channel that was forgotten.
     forgotten: u64,
-    /// Since when members are here that resumed and have not caught up, by slot.
-    resumed: HashMap<u32, u64>,
+    /// Members that resumed and have not caught up, by slot.
+    resumed: HashMap<u32, resume::Resumed>,
     /// Members that wait for the log to reach back to where they begin, by slot.
     waiting: HashMap<u32, resume::Waiting>,
     /// Streams whose logs are to be filled from the history.

@@ -6,7 +6,8 @@
 //!   bounded amount a turn; meanwhile they wait as members that are `BEHIND`.
 //! - What the history no longer holds is a gap, and so is any id that cannot have been given by this
 //!   run: a restart makes no old id valid.
-//! - Nobody lags for what was missed before it came: its time behind counts from then.
+//! - Nobody lags for what was missed before it came: its time behind counts from then, its bytes
+//!   behind from where the log ended when it got its place.
 
 use super::form::{Content, encode};
 use super::gap::Gap;
@@ -15,7 +16,7 @@ use super::{Form, Hub, Id, Place, Progress, Report};
 use crate::buf::Log;
 use crate::limits::{FILL_BYTES_PER_TURN, FILL_MESSAGES, RESUME_LINGER_MS};
 use crate::mark::{mark, planted};
-use crate::timers::NEVER;
+use crate::timers::{NEVER, Timers};
 use crate::wire::Token;
 
 /// Where a subscriber begins.
@@ -47,6 +48,15 @@ pub struct Reach {
     pub from: u64,
     /// Not all that was published since is there.
     pub missed: Option<Missed>,
+}
+
+/// A member that has resumed and not caught up yet: what it is given is not its lag.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resumed {
+    /// When it came.
+    pub ms: u64,
+    /// The end of its log when it got its place there.
+    pub given: u64,
 }
 
 /// A member that waits for the log of its form to reach back to where it begins.
@@ -172,15 +182,21 @@ impl Hub {
             return place;
         }
         mark("resumed");
-        self.resumed.insert(token.slot, now);
+        let resumed = Resumed {
+            ms: now,
+            given: s.log.end(),
+        };
+        self.resumed.insert(token.slot, resumed);
         if form == Form::Plain && !self.channels[channel as usize].is_set() {
             // The history lies in this very log.
             let cursor = s.log.position_after(from);
             s.members.push(Member::new(token, cursor));
             return place;
         }
-        s.kept_until_ms = now.saturating_add(RESUME_LINGER_MS);
-        self.kept.arm(&mut s.kept_armed_ms, s.kept_until_ms, stream);
+        if Timers::takes(stream) {
+            s.kept_until_ms = now.saturating_add(RESUME_LINGER_MS);
+            self.kept.arm(&mut s.kept_armed_ms, s.kept_until_ms, stream);
+        }
         if s.log.reaches(from) {
             mark("resumed_in_place");
             let cursor = s.log.position_after(from);
@@ -354,16 +370,22 @@ impl Hub {
         (piece, wanted)
     }
 
+    /// The streams being filled that get what this channel keeps, its own and those of its sets: not
+    /// all that are, which may be as many as there are channels.
+    pub(super) fn filling_with(&self, channel: u32) -> Vec<u32> {
+        let c = &self.channels[channel as usize];
+        let of_sets = |&set: &u32| self.channels[set as usize].streams.iter();
+        let hearing = c.streams.iter().chain(c.sets.iter().flat_map(of_sets));
+        let filling = |&id: &u32| self.streams[id as usize].is_filling();
+        hearing.copied().filter(filling).collect()
+    }
+
     /// A message went that some log may not have got yet.
     pub(super) fn note_unfilled(&mut self, channel: u32, number: u64) {
         self.unfilled += 1;
-        for &stream in &self.filling {
-            let Some(s) = self.streams.get_mut(stream as usize) else {
-                continue;
-            };
-            let heard = self.channels[s.channel as usize].parts.contains(&channel);
-            let lacked = s.wanted < number && number <= s.log.number_before(s.log.start());
-            if (heard || s.channel == channel) && lacked {
+        for stream in self.filling_with(channel) {
+            let s = &mut self.streams[stream as usize];
+            if s.wanted < number && number <= s.log.number_before(s.log.start()) {
                 mark("history_gone_before_it_was_filled");
                 s.unfilled.retain(|&(other, _)| other > number);
                 s.unfilled.push((number, self.unfilled));
@@ -403,6 +425,9 @@ impl Hub {
                 self.gaps.entry(member.slot).or_insert(gap);
             }
             self.waiting.remove(&member.slot);
+            if let Some(resumed) = self.resumed.get_mut(&member.slot) {
+                resumed.given = s.log.end();
+            }
             member.cursor = s.log.position_after(waiting.from);
             // What it published while it waited lies behind its cursor now.
             member.set_own(true);

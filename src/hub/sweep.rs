@@ -153,7 +153,7 @@ impl Hub {
             let heavy = s.slowest.blocked < s.log.end()
                 && s.log.is_heavier_than(lag_bytes_max, s.slowest.blocked);
             if far || heavy {
-                s.find_lagging(lag_bytes_max, reports);
+                s.find_lagging(lag_bytes_max, &self.resumed, reports);
             }
             self.arm_look(id, now);
         }

@@ -1,6 +1,7 @@
 //! The hub under random operations, against a twin that keeps every member's bytes apart.
 
 mod batch;
+mod bounds;
 mod delete;
 mod forms;
 mod history;

@@ -15,7 +15,7 @@ const BYTES_MAX: u64 = 1_500;
 const AGE_MS: u64 = 400;
 const MEMORY_MAX: u64 = 2_500;
 
-/// What the hub counts an entry for, beside its frame.
+/// What the hub counts an entry for, beside its frame, and labels, beside their bytes.
 const ENTRY_BYTES: u64 = 48;
 
 const fn sse(gzip: bool) -> Form {
@@ -57,6 +57,13 @@ impl Record {
     fn weight(&self) -> u64 {
         let len = self.payload.len();
         (crate::ws::header_len(len) + len) as u64 + ENTRY_BYTES
+    }
+
+    /// What its labels count for.
+    fn labels_weight(&self) -> u64 {
+        let labels = self.content_type.into_iter().chain(self.event);
+        let bytes = labels.map(|l| l.len() as u64).reduce(|a, b| a + b);
+        bytes.map_or(0, |bytes| bytes + ENTRY_BYTES)
     }
 }
 

@@ -3,14 +3,14 @@
 use super::*;
 use crate::limits::{AGE_LOOK_MS, RESUME_LINGER_MS};
 
-const SSE: Form = Form::Sse(Sse {
+pub(super) const SSE: Form = Form::Sse(Sse {
     events: true,
     base64: false,
     gzip: false,
 });
 
 /// A hub that keeps so many messages of a channel, and channel `a` of it.
-fn keeping(messages: usize, set: impl Fn(&mut Settings)) -> (Hub, u32) {
+pub(super) fn keeping(messages: usize, set: impl Fn(&mut Settings)) -> (Hub, u32) {
     let mut hub = hub_with(|settings| {
         settings.limits.history_messages_max = messages;
         set(settings);
@@ -20,7 +20,7 @@ fn keeping(messages: usize, set: impl Fn(&mut Settings)) -> (Hub, u32) {
     (hub, channel)
 }
 
-fn publish(hub: &mut Hub, channel: u32, payload: &[u8], now: u64) -> Id {
+pub(super) fn publish(hub: &mut Hub, channel: u32, payload: &[u8], now: u64) -> Id {
     let message = Message {
         kind: Kind::Text,
         content_type: None,
@@ -31,7 +31,14 @@ fn publish(hub: &mut Hub, channel: u32, payload: &[u8], now: u64) -> Id {
 }
 
 /// Joins as the relay does: behind what has to go out first.
-fn resume(hub: &mut Hub, channel: u32, form: Form, start: Start, slot: u32, now: u64) -> Place {
+pub(super) fn resume(
+    hub: &mut Hub,
+    channel: u32,
+    form: Form,
+    start: Start,
+    slot: u32,
+    now: u64,
+) -> Place {
     let reach = hub.reach(channel, start, now);
     let place = hub.join_from(channel, form, reach.from, token(slot), now);
     if let Some(missed) = reach.missed.filter(|_| form.tells_gaps()) {
@@ -43,7 +50,7 @@ fn resume(hub: &mut Hub, channel: u32, form: Form, start: Start, slot: u32, now:
 
 /// What a kernel without bounds was given, counted.
 #[derive(Default)]
-struct Scale {
+pub(super) struct Scale {
     bytes: u64,
 }
 
@@ -59,7 +66,7 @@ impl Wire for Scale {
     }
 }
 
-fn sweep<W: Wire>(hub: &mut Hub, wire: &mut W, now: u64) -> Vec<Report> {
+pub(super) fn sweep<W: Wire>(hub: &mut Hub, wire: &mut W, now: u64) -> Vec<Report> {
     let (mut reports, mut counters) = (Vec::new(), Counters::default());
     while hub
         .sweep(1000, wire, &mut counters, &mut reports, now)
@@ -69,7 +76,7 @@ fn sweep<W: Wire>(hub: &mut Hub, wire: &mut W, now: u64) -> Vec<Report> {
 }
 
 /// Fills all logs; how many calls that took, and the reports.
-fn fill(hub: &mut Hub) -> (usize, Vec<Report>) {
+pub(super) fn fill(hub: &mut Hub) -> (usize, Vec<Report>) {
     let (mut calls, mut reports) = (0, Vec::new());
     while hub.is_filling() {
         hub.fill(&mut reports);
@@ -377,6 +384,7 @@ fn lists_do_not_grow_with_what_has_gone() {
         sweep(&mut hub, &mut Scale::default(), 1_000 + i);
     }
     assert!(hub.oldest.len() < 100, "{}", hub.oldest.len());
+    assert!(hub.ages.len() < 100, "{}", hub.ages.len());
 }
 
 #[test]

@@ -96,11 +96,19 @@ impl World {
     }
 
     pub(super) fn weight<'a>(&self, numbers: impl Iterator<Item = &'a u64>) -> u64 {
-        numbers.map(|number| self.records[number].weight()).sum()
+        let mut last = None;
+        let mut weigh = |record: &Record| {
+            // Those in a row share their labels.
+            let labels = (record.content_type, record.event);
+            let new = (last.replace(labels) != Some(labels)).then(|| record.labels_weight());
+            record.weight() + new.unwrap_or(0)
+        };
+        numbers.map(|number| weigh(&self.records[number])).sum()
     }
 
     pub(super) fn weight_of_all(&self) -> u64 {
-        self.weight(self.kept.values().flatten())
+        let each = self.kept.values().map(|kept| self.weight(kept.iter()));
+        each.sum()
     }
 
     pub(super) fn publish(
