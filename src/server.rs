@@ -306,7 +306,11 @@ impl<N: Net> Server<N> {
             let (n, more) = match got {
                 Recv::More(n) => (n, true),
                 Recv::Drained(n) => (n, false),
-                Recv::Eof => return self.relay.ended(slot, now),
+                Recv::Eof => {
+                    self.relay.ended(slot, now);
+                    // Requests that came before are answered after the one that is being answered.
+                    return self.relay.keep(slot, &self.scratch[..fill], now);
+                }
                 Recv::Gone => return self.relay.broke(slot),
             };
             self.relay.heard(slot, n, now);

@@ -219,8 +219,8 @@ impl Relay {
                 }
             }
             (Phase::Open, Conn::Http(_)) => self.doom(slot, Reason::Done),
-            // Not yet looked at, or an answer that is being taken.
-            (Phase::Open, Conn::Poll(poll)) if poll.is_begun() || peer.is(QUEUED) => {}
+            // Not yet looked at, or behind an answer that is being taken, or one itself.
+            (Phase::Open, Conn::Poll(poll)) if poll.is_begun() || peer.is(QUEUED | BLOCKED) => {}
             // The peer's close frame is missing, but it may still read ours, which says why.
             (Phase::Closing, _) => {
                 let reason = peer.reason;

@@ -19,6 +19,8 @@ struct OnePeer {
     now_ms: u64,
     accepted: bool,
     input: Vec<u8>,
+    /// Nothing follows the input.
+    ended: bool,
     output: Vec<u8>,
     /// How long the next `send` takes, in milliseconds.
     stands_still_ms: u64,
@@ -89,9 +91,15 @@ impl Net for OnePeer {
 
     fn recv(&mut self, _slot: u32, into: &mut [u8]) -> Recv {
         let n = self.input.len();
+        if n == 0 && self.ended {
+            return Recv::Eof;
+        }
         into[..n].copy_from_slice(&self.input);
         self.input.clear();
-        Recv::Drained(n)
+        match self.ended {
+            true => Recv::More(n),
+            false => Recv::Drained(n),
+        }
     }
 
     fn shutdown(&mut self, _slot: u32) {}
@@ -135,4 +143,23 @@ fn a_ping_is_not_late_because_the_loop_stood_still_while_it_sent_it() {
         server.turn();
     }
     assert_eq!(server.net.now_ms, resumed_ms + limits.ping_timeout_ms);
+}
+
+#[test]
+fn requests_behind_a_poll_are_answered_although_their_client_has_ended_its_direction() {
+    let settings = Settings::default();
+    let (handle, inbox) = mailbox(&settings.limits);
+    let mut server = Server::new(OnePeer::default(), settings, inbox);
+    handle.publish_text("a", "kept").unwrap();
+    server.turn();
+    let poll = b"GET /channels/a?wait=0&last_event_id=oldest HTTP/1.1\r\nHost: x\r\n\r\n";
+    server.net.input = poll.repeat(3);
+    server.net.ended = true;
+    for _ in 0..16 {
+        server.turn();
+    }
+    let output = String::from_utf8(server.net.output.clone()).unwrap();
+    assert_eq!(output.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{output}");
+    assert_eq!(output.matches("\r\n\r\nkept").count(), 3, "{output}");
+    assert!(server.net.closed);
 }
