@@ -24,31 +24,34 @@ impl Relay {
             return Ok(());
         }
         let address = address.to_canonical();
-        if self.is_trusted(address) {
-            self.peer(slot).set_address(address);
-            return Ok(());
+        if !self.is_trusted(address) {
+            self.count_address(address)?;
         }
+        self.peer(slot).set_address(address);
+        Ok(())
+    }
+
+    fn count_address(&mut self, address: IpAddr) -> Result<(), Reason> {
         let max = self.settings.limits.connections_per_address_max;
         let count = self.addresses.entry(address).or_default();
         if *count >= max {
             return Err(Reason::FullAddress);
         }
         *count += 1;
-        self.peer(slot).set_address(address);
         Ok(())
     }
 
     /// Notes whom a trusted proxy speaks for: the last address in `X-Forwarded-For` that is not a
-    /// trusted proxy itself.
+    /// trusted proxy itself. It counts until the request is answered, or the connection ends.
     pub(super) fn note_forwarded(
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
     ) -> Result<(), Reason> {
         let known = self.peers[slot as usize].address();
-        let Some(proxy) = known.filter(|a| self.addresses_matter() && self.is_trusted(*a)) else {
+        if !known.is_some_and(|a| self.addresses_matter() && self.is_trusted(a)) {
             return Ok(());
-        };
+        }
         let fields = request.headers.iter().rev();
         let fields = fields.filter(|h| h.name.eq_ignore_ascii_case("x-forwarded-for"));
         let hops = fields.filter_map(|h| std::str::from_utf8(h.value).ok());
@@ -59,13 +62,18 @@ impl Relay {
             // What lies before something that is no address was not said by a proxy of ours.
             Err(_) => Some(Err(())),
         });
-        match client {
-            Some(Ok(client)) => self.note_address(slot, client),
-            _ => {
-                self.peer(slot).set_address(proxy);
-                Ok(())
-            }
+        if let Some(Ok(client)) = client {
+            let client = client.to_canonical();
+            self.count_address(client)?;
+            self.peer(slot).set_client(client);
         }
+        Ok(())
+    }
+
+    /// A request is answered, and its connection stays: if a proxy has it, the next one may be another's.
+    pub(super) fn give_back_address(&mut self, slot: u32) {
+        let client = self.peer(slot).take_client();
+        self.forget_address(client);
     }
 
     pub(super) fn forget_address(&mut self, address: Option<IpAddr>) {

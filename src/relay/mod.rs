@@ -344,3 +344,6 @@ impl Relay {
 }
 
 const _: () = assert!(size_of::<Peer>() <= 72);
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,8 @@ pub const RESET: u16 = 256;
 pub const ADMIN: u16 = 512;
 /// Came from this machine.
 pub const LOCAL: u16 = 1024;
+/// A WebSocket that takes gaps it cannot be told of.
+pub const ACCEPTS_GAP: u16 = 4096;
 /// There is no place for it: its request is refused for its reason.
 pub const REFUSED: u16 = 2048;
 
@@ -95,6 +97,8 @@ struct Rare {
     tail: Vec<u8>,
     /// Where it comes from, where that matters.
     address: Option<IpAddr>,
+    /// The proxy that it comes by, while that speaks for `address`.
+    proxy: Option<IpAddr>,
 }
 
 impl Peer {
@@ -200,6 +204,19 @@ impl Peer {
     /// Notes where it comes from.
     pub fn set_address(&mut self, address: IpAddr) {
         self.rare.get_or_insert_default().address = Some(address);
+    }
+
+    /// Its proxy speaks for this client, until [`Peer::take_client`].
+    pub fn set_client(&mut self, client: IpAddr) {
+        let rare = self.rare.get_or_insert_default();
+        rare.proxy = rare.address.replace(client);
+    }
+
+    /// The client that its proxy spoke for; from now on it may speak for another.
+    pub fn take_client(&mut self) -> Option<IpAddr> {
+        let rare = self.rare.as_mut()?;
+        let proxy = rare.proxy.take()?;
+        rare.address.replace(proxy)
     }
 
     /// Bytes of private output not yet sent.

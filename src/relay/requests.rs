@@ -219,6 +219,7 @@ impl Relay {
         if !stays {
             return self.finish(slot, reason, now);
         }
+        self.give_back_address(slot);
         let peer = self.peer(slot);
         if let (Phase::Open, Conn::Http(http)) = (peer.phase, &mut peer.conn) {
             http.resting = true;

@@ -2,7 +2,7 @@
 
 use super::Relay;
 use super::manage::Managed;
-use super::peer::{ADMIN, BLOCKED, ECHO};
+use super::peer::{ACCEPTS_GAP, ADMIN, BLOCKED, ECHO};
 use super::requests::{CHANNEL_METHODS, check_get};
 use super::waiting::flush_wait;
 use crate::close::Reason;
@@ -241,6 +241,8 @@ impl Relay {
         if self.drain.is_some() {
             return Err(Reason::Drain);
         }
+        // From where channels are opened on nothing is refused: a set that nobody joins would stay.
+        self.note_forwarded(slot, request)?;
         let channel = match channel {
             None => None,
             Some((names, asked)) => {
@@ -255,7 +257,6 @@ impl Relay {
         if meta {
             accepted.subprotocol = Some(ws::handshake::META);
         }
-        self.note_forwarded(slot, request)?;
         let peer = &mut self.peers[slot as usize];
         ws::handshake::append_answer(peer.out.get_or_insert_default().tail(), &accepted);
         peer.conn = Conn::Ws(WsConn::new(accepted.deflate));
@@ -288,6 +289,9 @@ impl Relay {
         now: u64,
     ) {
         let peer = &mut self.peers[slot as usize];
+        if accept_gap {
+            peer.flags |= ACCEPTS_GAP;
+        }
         if let Some(missed) = reach.missed {
             self.counters.gaps += 1;
             if !form.tells_gaps() && !accept_gap {
