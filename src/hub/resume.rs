@@ -399,8 +399,11 @@ impl Hub {
         let s = &mut self.streams[stream as usize];
         s.wanted = u64::MAX;
         let unfilled = std::mem::take(&mut s.unfilled);
-        for member in &mut s.members {
-            let Some(waiting) = self.waiting.get(&member.slot).copied() else {
+        let (form, members) = (s.form, s.members.len());
+        for member in 0..members as u32 {
+            let place = Place { stream, member };
+            let slot = self.streams[stream as usize].members[member as usize].slot;
+            let Some(waiting) = self.waiting.get(&slot).copied() else {
                 continue;
             };
             if waiting.stream != stream {
@@ -409,8 +412,8 @@ impl Hub {
             let missed =
                 |&(number, count): &(u64, u64)| number > waiting.from && count > waiting.unfilled;
             if unfilled.iter().any(missed) {
-                let told = s.form.tells_gaps() || s.form.is_poll();
-                reports.push(Report::Missed(member.slot, told));
+                let told = form.tells_gaps() || form.is_poll();
+                reports.push(Report::Missed(slot, told));
                 if !told {
                     continue;
                 }
@@ -422,19 +425,30 @@ impl Hub {
                     after,
                     missed: None,
                 };
-                self.gaps.entry(member.slot).or_insert(gap);
+                self.gaps.entry(slot).or_insert(gap);
             }
-            self.waiting.remove(&member.slot);
-            if let Some(resumed) = self.resumed.get_mut(&member.slot) {
-                resumed.given = s.log.end();
-            }
-            member.cursor = s.log.position_after(waiting.from);
-            // What it published while it waited lies behind its cursor now.
-            member.set_own(true);
-            // A pass that has visited it noted its place before.
-            s.slowest.note(member);
-            reports.push(Report::Stuck(member.slot, Progress::More));
+            self.place_waited(place);
+            reports.push(Report::Stuck(slot, Progress::More));
         }
+        self.streams[stream as usize].stale = true;
+    }
+
+    /// A member that waits gets its place. Of one that was reported to have missed something, and not
+    /// been told: it need not be.
+    pub fn place_waited(&mut self, place: Place) {
+        let s = &mut self.streams[place.stream as usize];
+        let member = &mut s.members[place.member as usize];
+        let Some(waiting) = self.waiting.remove(&member.slot) else {
+            return;
+        };
+        if let Some(resumed) = self.resumed.get_mut(&member.slot) {
+            resumed.given = s.log.end();
+        }
+        member.cursor = s.log.position_after(waiting.from);
+        // What it published while it waited lies behind its cursor now.
+        member.set_own(true);
+        // A pass that has visited it noted its place before.
+        s.slowest.note(member);
         s.stale = true;
     }
 }

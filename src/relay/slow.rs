@@ -1,7 +1,7 @@
 //! Slow subscribers: moved past what they miss where they can be told of it, else closed.
 
 use super::Relay;
-use super::peer::{BLOCKED, Phase};
+use super::peer::{ACCEPTS_GAP, BLOCKED, Phase};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::hub::Place;
@@ -26,7 +26,7 @@ impl Relay {
     }
 
     /// What a subscriber came for has gone before it could be encoded for it. Where it cannot be told
-    /// of that it is ended: it comes back, and learns of it then.
+    /// of that, and did not say that it need not be, it is ended: it comes back, and learns of it then.
     pub(super) fn missed(&mut self, slot: u32, told: bool, now: u64) {
         self.counters.gaps += 1;
         let peer = &self.peers[slot as usize];
@@ -34,6 +34,11 @@ impl Relay {
         let Some(place) = place.filter(|_| !told) else {
             return;
         };
+        if peer.is(ACCEPTS_GAP) {
+            mark("gap_accepted");
+            self.hub.place_waited(place);
+            return self.queue(slot);
+        }
         mark("promise_not_kept");
         if let Conn::Ws(_) = peer.conn {
             let from = self.hub.reaches_back_to(self.hub.channel_of(place));
