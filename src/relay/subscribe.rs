@@ -128,6 +128,7 @@ impl Relay {
             number: reach.from,
             ..self.hub.newest()
         };
+        self.counters.gaps += u64::from(reach.missed.is_some());
         if reply.head_only || (!wait && !self.hub.has_after(channel, reach.from)) {
             mark("poll_without_message");
             let status = if reply.head_only { 200 } else { 304 };
@@ -144,7 +145,6 @@ impl Relay {
             .hub
             .join_from(channel, form, reach.from, peer.token(slot), now);
         peer.set_place(Some(place));
-        self.counters.gaps += u64::from(reach.missed.is_some());
         self.hub.hold(place, peer.is(BLOCKED), now);
         peer.set_due(due);
         self.queue(slot);
