@@ -11,7 +11,7 @@ use crate::limits::{
     BYTES_PER_WRITE, SEND_BYTES_PER_TURN, UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN,
 };
 use crate::mark::{mark, planted};
-use crate::wire::{Sent, Wire};
+use crate::wire::{Sent, Token, Wire};
 
 /// How far the flush of a turn has come.
 #[derive(Debug, Default)]
@@ -152,16 +152,20 @@ impl Relay {
                 Report::Lagged(slot, Lag::Bytes) => self.lagged(slot, Reason::Lagged, now),
                 Report::Lagged(slot, Lag::Time) => self.lagged(slot, Reason::LaggedLong, now),
                 Report::Missed(slot, told) => self.missed(slot, told, now),
-                Report::Resume(token) => {
-                    if self.is_current(token) {
-                        mark("publisher_resumed");
-                        self.peer(token.slot).flags &= !WAITING;
-                        self.make_ready(token.slot);
-                    }
-                }
+                Report::Resume(token) => self.resumed(token),
             }
         }
         self.reports = reports;
+    }
+
+    /// A channel has resumed that this connection waited for.
+    fn resumed(&mut self, token: Token) {
+        // Who has given up since may wait for something else, which is not over.
+        if self.is_current(token) && !self.awaits_flush(token.slot) {
+            mark("publisher_resumed");
+            self.peer(token.slot).flags &= !WAITING;
+            self.make_ready(token.slot);
+        }
     }
 
     /// A subscriber did not get everything; it is out of the sweep already.
@@ -204,6 +208,7 @@ impl Relay {
             // The kernel made room because the peer took something: a sign of life.
             peer.hear(now);
             self.queue(slot);
+            self.poll_goes_on(slot, now);
         }
     }
 
@@ -236,6 +241,7 @@ impl Relay {
     }
 
     fn hold(&mut self, slot: u32, blocked: bool, now: u64) {
+        self.poll_goes_on(slot, now);
         if let Some(place) = self.peer(slot).place() {
             self.hub.hold(place, blocked, now);
         }
