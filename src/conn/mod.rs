@@ -33,7 +33,7 @@ impl Conn {
             Conn::Http(http) => http.memory(),
             Conn::Ws(ws) => ws.memory(),
             Conn::Stream => 0,
-            Conn::Poll(_) => size_of::<PollConn>(),
+            Conn::Poll(poll) => poll.memory(),
         }
     }
 }

@@ -59,6 +59,12 @@ impl PollConn {
         self.stage == Stage::Ended
     }
 
+    /// Memory held by it and what it owns.
+    pub fn memory(&self) -> usize {
+        let of = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        size_of::<PollConn>() + of(&self.origin) + of(&self.gap)
+    }
+
     /// Whether a further request may follow.
     pub fn keeps_alive(&self) -> bool {
         self.reply.keep_alive

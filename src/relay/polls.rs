@@ -1,7 +1,7 @@
 //! Answers to polls: private lines in front of shared bytes, one `writev` for both.
 
 use super::Relay;
-use super::peer::Peer;
+use super::peer::{Peer, Phase};
 use super::subscribe::GAP;
 use crate::close::Reason;
 use crate::conn::{Conn, HttpConn, PollConn};
@@ -27,6 +27,19 @@ impl Relay {
             return self.doom_with_reset(slot, Reason::Silent);
         }
         self.end_poll(slot, Reason::PollTimeout, now);
+    }
+
+    /// An answer is being taken, and the hold is over. From each time that the kernel took some of it, it
+    /// has as long as the connection may rest after it.
+    pub(super) fn poll_goes_on(&mut self, slot: u32, now: u64) {
+        let due = now.saturating_add(self.settings.limits.idle_timeout_ms);
+        let peer = self.peer(slot);
+        if let (Phase::Open, Conn::Poll(poll)) = (peer.phase, &peer.conn)
+            && poll.is_begun()
+        {
+            peer.set_due(due);
+            self.arm(slot);
+        }
     }
 
     /// A poll ends without a message: with a status that says why, and the channel's position.
