@@ -64,7 +64,7 @@ async function miss(page, channel, base = relay.url) {
   await stateIs(page, "cut");
   for (const text of ["missed one", "missed two", "missed three"]) await publish(base, channel, text);
   await sleep(300);
-  assert.equal(await page.getByText("missed").count(), 0, "the connection is cut");
+  assert.equal(await withText(page, "missed").count(), 0, "the connection is cut");
 }
 
 async function gaveAll(page, ...all) {
