@@ -49,6 +49,30 @@ impl Policy {
         }
     }
 
+    /// What holds for who hears a channel of either policy: one of both bounds that differ, the
+    /// stricter; closed where only one would skip; what is old only where both begin with it. Each
+    /// channel's history is bounded by its own policy.
+    pub fn strictest(self, other: Policy) -> Policy {
+        // 0 is no limit.
+        let timeout = self.lag_timeout_ms.min(other.lag_timeout_ms);
+        Policy {
+            slow: match self.slow == other.slow {
+                true => self.slow,
+                false => Slow::Close,
+            },
+            lag_bytes_max: self.lag_bytes_max.min(other.lag_bytes_max),
+            lag_timeout_ms: match timeout {
+                0 => self.lag_timeout_ms.max(other.lag_timeout_ms),
+                timeout => timeout,
+            },
+            start: match self.start == other.start {
+                true => self.start,
+                false => Begin::Newest,
+            },
+            ..self
+        }
+    }
+
     /// Whether messages are kept for those who come late or again.
     pub fn keeps_history(&self) -> bool {
         self.history_messages > 0
@@ -126,6 +150,34 @@ mod tests {
         assert_eq!([of("news"), of("New"), of("xnews/")], [5, 5, 5]);
         assert_eq!(policies.of("naws").slow, Slow::Skip);
         assert_eq!(policies.of("news/a").slow, Slow::Close);
+    }
+
+    #[test]
+    fn who_hears_channels_of_several_policies_is_bounded_by_the_strictest() {
+        let all = Policies::new(&Settings::default()).of_all();
+        let skipping = Policy {
+            slow: Slow::Skip,
+            lag_bytes_max: all.lag_bytes_max + 1,
+            lag_timeout_ms: 7,
+            start: Begin::Oldest,
+            ..all
+        };
+        let hasty = Policy {
+            lag_timeout_ms: 5,
+            ..skipping
+        };
+        assert_eq!(all.lag_timeout_ms, 0);
+        for (a, b) in [(all, skipping), (skipping, all)] {
+            let both = a.strictest(b);
+            assert_eq!((both.slow, both.start), (Slow::Close, Begin::Newest));
+            assert_eq!(both.lag_bytes_max, all.lag_bytes_max);
+            assert_eq!(both.lag_timeout_ms, 7);
+        }
+        for same in [all, skipping] {
+            assert_eq!(same.strictest(same), same);
+        }
+        assert_eq!(hasty.strictest(skipping), hasty);
+        assert_eq!(skipping.strictest(hasty), hasty);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! number. A set lives as long as somebody hears it; a part lives as long as its sets.
 
 use super::channel::Channel;
-use super::{Form, Hub};
+use super::{Form, Hub, Policy};
 use crate::close::Reason;
 use crate::limits::SETS_PER_CHANNEL_MAX;
 use crate::mark::mark;
@@ -45,12 +45,15 @@ impl Hub {
             mark("too_many_sets");
             return Err(Reason::FullSets);
         }
+        // The policy of its parts where it is the same, else of each bound the strictest.
+        let policies = parts.iter().map(|&p| self.channels[p as usize].policy);
+        let policy = policies.reduce(Policy::strictest);
         mark("set_made");
         self.generation = self.generation.wrapping_add(1);
         let mut c = Channel::new(
             names.join(",").into(),
             self.generation,
-            self.policies.of_all(),
+            policy.unwrap_or(self.policies.of_all()),
             self.forgotten,
         );
         c.parts = parts.into();

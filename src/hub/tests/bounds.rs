@@ -2,6 +2,7 @@
 
 use super::resume::{SSE, Scale, fill, keeping, publish, resume, sweep};
 use super::*;
+use crate::settings::ChannelRule;
 
 #[test]
 fn who_resumes_does_not_lag_by_what_it_is_given() {
@@ -117,4 +118,28 @@ fn long_labels_keep_to_the_bytes_of_a_history_and_of_all() {
         .sum();
     assert!((40..60).contains(&entries), "{entries}");
     assert!(hub.log_bytes().0 > entries * (200 + 48));
+}
+
+#[test]
+fn a_set_has_the_policy_of_its_parts_or_of_each_bound_the_strictest() {
+    let rule = |pattern: &str, lag| ChannelRule {
+        pattern: pattern.into(),
+        slow: Some(Slow::Skip),
+        lag_bytes_max: Some(lag),
+        ..ChannelRule::default()
+    };
+    let (mut hub, _) = keeping(9, |s| {
+        s.channels = vec![rule("near*", 9_000), rule("far*", 7_000)];
+    });
+    hub.limits.channels_max = 100;
+    let mut policy = |names: &[&str]| {
+        let set = hub.open_set(names, 0).unwrap();
+        let policy = hub.policy(set);
+        (policy.slow, policy.lag_bytes_max)
+    };
+    assert_eq!(policy(&["near1", "near2"]), (Slow::Skip, 9_000));
+    assert_eq!(policy(&["near1", "far1"]), (Slow::Skip, 7_000));
+    let strictest = policy(&["near1", "a", "far1"]);
+    assert_eq!(strictest, (Slow::Close, 7_000));
+    assert_eq!(policy(&["a", "b"]), (Slow::Close, LAG_BYTES_MAX));
 }
