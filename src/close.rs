@@ -142,6 +142,10 @@ reasons! {
     TooManyLines, "too_many_lines", 0, 400, "too many messages in one body, 1000 lines at most";
     /// A form or lines without a message.
     NoMessages, "no_messages", 0, 400, "no message in this body";
+    /// A publication in a content coding, which no transport could tell of.
+    CodedBody, "coded_body", 0, 415, "bodies are published as they come: no Content-Encoding";
+    /// A publication by HTTP/1.0 without its length.
+    NoLength, "no_length", 0, 411, "Content-Length is required of HTTP/1.0";
     /// A channel name outside what is allowed.
     BadChannel, "bad_channel", 0, 400, "bad channel name";
     /// More channels in one request than may be.

@@ -246,14 +246,14 @@ const UNFLUSHED_BYTES: usize = 4 * MESSAGE_BYTES;
 /// The default of `memory_bytes_max`.
 const MEMORY_BYTES: usize = 1024 * MESSAGE_BYTES;
 /// The default of `history_bytes_max`.
-const HISTORY_BYTES: usize = MESSAGE_BYTES;
+const HISTORY_BYTES: usize = 2 * MESSAGE_BYTES;
 /// The default of `history_memory_max`.
 const HISTORY_MEMORY: usize = 64 * MESSAGE_BYTES;
 
 const _: () = assert!(LAG_BYTES >= MESSAGE_BYTES);
 const _: () = assert!(UNFLUSHED_BYTES >= MESSAGE_BYTES && UNFLUSHED_BYTES <= LAG_BYTES);
 const _: () = assert!(MEMORY_BYTES > 2 * (LAG_BYTES + MESSAGE_BYTES));
-const _: () = assert!(HISTORY_BYTES <= LAG_BYTES / 2);
+const _: () = assert!(HISTORY_BYTES <= LAG_BYTES / 2 && HISTORY_BYTES > MESSAGE_BYTES);
 const _: () = assert!(HISTORY_MEMORY >= HISTORY_BYTES && HISTORY_MEMORY <= MEMORY_BYTES / 2);
 const _: () = assert!(SCRATCH_BYTES <= READ_BYTES_PER_TURN);
 const _: () = assert!(WRITES_PER_CHANNEL <= WRITES_PER_TURN);

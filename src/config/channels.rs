@@ -284,7 +284,7 @@ mod tests {
             ),
             (
                 "unflushed_bytes_max = '1MiB'\n[[channels]]\npattern = 'b'\nlag_bytes_max = '1MiB'",
-                "channels \"b\": history_bytes (1048576) is above half of lag_bytes_max (1048576)",
+                "channels \"b\": history_bytes (2097152) is above half of lag_bytes_max (1048576)",
             ),
         ] {
             let error = parsed(text).unwrap_err();

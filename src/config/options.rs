@@ -206,7 +206,7 @@ pub const OPTIONS: &[Opt] = &[
     },
     bound!(Count connections_max, "connections-max", "Connections at once; further ones get 503. The descriptor limit may lower it"),
     bound!(Count connections_per_address_max, "connections-per-address-max", "Connections at once from one address; further ones get 429", "0, no limit"),
-    bound!(Count channels_max, "channels-max", "Channels at once; a further one is refused with 503"),
+    bound!(Count channels_max, "channels-max", "Channels at once; for a further one the longest idle goes, or it is refused with 503"),
     bound!(Bytes head_bytes_max, "head-bytes-max", "Request line and headers of one request; a larger head gets 431"),
     bound!(Bytes message_bytes_max, "message-bytes-max", "One message over all its fragments; a larger one is refused with 1009 or 413"),
     Opt {
@@ -240,7 +240,7 @@ pub const OPTIONS: &[Opt] = &[
     bound!(Millis retry_ms, "retry", "An EventSource is told to wait this long before it connects again"),
     bound!(@ HISTORY Count "N" history_messages_max, "history-messages", "Newest messages of a channel that are kept"),
     bound!(@ HISTORY Millis history_age_ms, "history-age", "How long a message is kept"),
-    bound!(@ HISTORY Bytes "SIZE" history_bytes_max, "history-bytes", "Messages of one channel that are kept, at most half of lag-bytes-max", "1MiB, or less if lag-bytes-max needs it"),
+    bound!(@ HISTORY Bytes "SIZE" history_bytes_max, "history-bytes", "Messages of one channel that are kept, at most half of lag-bytes-max", "2MiB, or less if lag-bytes-max needs it"),
     bound!(@ HISTORY Bytes "SIZE" history_memory_max, "history-memory", "Kept messages of all channels together; past it, the oldest go", "64MiB, or less if memory-bytes-max needs it"),
     Opt {
         flag: "start",

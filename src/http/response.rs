@@ -167,6 +167,7 @@ pub const fn ends_connection(reason: Reason) -> bool {
             | MessageTooBig
             | BadExpect
             | BadUpgrade
+            | NoLength
             | Drain
             | Full
             | FullAddress

@@ -18,6 +18,8 @@ pub(super) struct Channel {
     pub paused: bool,
     /// In the hub's list of channels that may be forgotten.
     pub lingering: bool,
+    /// In the hub's heap of channels that may go to make room.
+    pub idle: bool,
     /// When it was last used, for the linger.
     pub used_ms: u64,
     /// Publishers that wait for `paused` to end.
@@ -43,6 +45,7 @@ impl Channel {
             streams: Vec::new(),
             paused: false,
             lingering: false,
+            idle: false,
             used_ms: 0,
             waiting: Vec::new(),
             history: History::new(newest),

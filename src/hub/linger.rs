@@ -1,11 +1,18 @@
 //! Forgetting channels: a while after the last subscriber and message, not before.
 //!
 //! The wait is the same for all, so a queue in order of time is enough. A channel is in it at most
-//! once; a channel found in use is dropped from it and comes back when it is idle again.
+//! once; a channel found in use is dropped from it and comes back when it is idle again. Who goes to make
+//! room for another is told by a heap of when they were last used, which is brought up to date as it
+//! is looked at.
+
+use std::cmp::Reverse;
 
 use super::Hub;
 use crate::limits::AGE_LOOK_MS;
 use crate::mark::{mark, planted};
+
+/// So many entries of channels that are gone stay in any case.
+const IDLE_SLACK: usize = 64;
 
 /// A channel that may be forgotten at `due`.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +35,7 @@ impl Hub {
                 channel,
                 generation: c.generation,
             });
+            self.note_forgettable(channel);
         }
     }
 
@@ -50,40 +58,52 @@ impl Hub {
     /// Makes room for a channel: the one that has been without members for longest, but none of
     /// these, goes before its time. False: all are in use.
     pub(super) fn forget_longest_idle_but(&mut self, wanted: &[u32]) -> bool {
-        // Once more for those that are found to have been used since they were queued.
-        for _ in 0..2 * self.linger.len() {
-            let Some(entry) = self.linger.pop_front() else {
-                break;
-            };
-            if wanted.contains(&entry.channel) {
-                self.linger.push_back(entry);
-                continue;
-            }
-            let Some(c) = self.channels.get_mut(entry.channel as usize) else {
+        // Those that may not go now, and come back afterwards.
+        let mut kept = Vec::new();
+        let mut forgotten = false;
+        while let Some(Reverse((used_ms, channel, generation))) = self.idle.pop() {
+            let c = self.channels.get_mut(channel as usize);
+            let Some(c) = c.filter(|c| c.generation == generation) else {
                 continue;
             };
-            if c.generation != entry.generation {
-                continue;
-            }
-            let due = c.used_ms.saturating_add(self.limits.linger_ms);
-            if due > entry.due {
-                // Used since: others have been idle for longer.
-                self.linger.push_back(Entry { due, ..entry });
-                continue;
-            }
-            c.lingering = false;
-            if c.is_quiet(&self.streams) {
+            if c.is_heard(&self.streams) {
+                // It comes back when it is idle.
+                c.idle = false;
+            } else if c.used_ms > used_ms {
+                // Used since: others may have been idle for longer.
+                let used_ms = c.used_ms;
+                self.idle.push(Reverse((used_ms, channel, generation)));
+            } else if !wanted.contains(&channel) && c.is_quiet(&self.streams) {
                 mark("channel_forgotten_early");
-                self.forget(entry.channel);
-                return true;
-            }
-            // About to be swept, or in use again: then it comes back when it is idle.
-            if !c.is_heard(&self.streams) {
-                c.lingering = true;
-                self.linger.push_back(entry);
+                self.forget(channel);
+                forgotten = true;
+                break;
+            } else {
+                kept.push(Reverse((used_ms, channel, generation)));
             }
         }
-        false
+        self.idle.extend(kept);
+        forgotten
+    }
+
+    /// Lists a channel among those that may go to make room.
+    fn note_forgettable(&mut self, channel: u32) {
+        let c = &mut self.channels[channel as usize];
+        if std::mem::replace(&mut c.idle, true) {
+            return;
+        }
+        let entry = Reverse((c.used_ms, channel, c.generation));
+        self.idle.push(entry);
+        // Channels that were forgotten in time have left their entries.
+        if self.idle.len() > 2 * self.channels.len() + IDLE_SLACK {
+            let channels = &self.channels;
+            let is_there = |channel: u32, generation: u32| {
+                let c = channels.get(channel as usize);
+                c.is_some_and(|c| c.generation == generation)
+            };
+            self.idle
+                .retain(|Reverse((_, channel, g))| is_there(*channel, *g));
+        }
     }
 
     fn look_at(&mut self, entry: Entry, now: u64) {

@@ -101,6 +101,8 @@ pub struct Hub {
     /// Those of them with few members.
     brief: VecDeque<u32>,
     linger: VecDeque<linger::Entry>,
+    /// Channels that nobody hears, by when they were last used, or before.
+    idle: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// When streams are looked at for members that are too long behind.
     looks: Timers,
     /// When the loop last stood still, until then.
@@ -165,6 +167,7 @@ impl Hub {
             dirty: VecDeque::new(),
             brief: VecDeque::new(),
             linger: VecDeque::new(),
+            idle: BinaryHeap::new(),
             looks: Timers::default(),
             resumed_ms: 0,
             gaps: HashMap::new(),

@@ -209,7 +209,7 @@ mod tests {
             } = policy;
             (history_messages, history_age_ms, history_bytes)
         };
-        assert_eq!(bounds("kept"), (3, 600_000, 1 << 20));
+        assert_eq!(bounds("kept"), (3, 600_000, 2 << 20));
         for name in ["aged", "none", "tiny", "others"] {
             assert_eq!(bounds(name), (0, 0, 0), "{name}");
         }

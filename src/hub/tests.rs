@@ -390,6 +390,44 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
 }
 
 #[test]
+fn who_was_used_last_stays_longest_whenever_it_was_made_or_looked_at() {
+    for history in [0, 10] {
+        let mut hub = hub_with(|s| s.limits.history_messages_max = history);
+        let publish = |hub: &mut Hub, name: &str, now| {
+            let channel = hub.open(name, now).unwrap();
+            let message = Message {
+                kind: Kind::Text,
+                content_type: None,
+                event: None,
+                body: Body::Plain(b"x"),
+            };
+            hub.submit(channel, message, None, now).unwrap();
+            while hub
+                .sweep(
+                    9,
+                    &mut Kernel::default(),
+                    &mut Counters::default(),
+                    &mut vec![],
+                    now,
+                )
+                .is_some()
+            {}
+        };
+        for (name, now) in [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("a", 4), ("b", 5)] {
+            publish(&mut hub, name, now);
+        }
+        hub.expire(6, &mut vec![]);
+        let turns = [("e", "c"), ("f", "d"), ("g", "a"), ("h", "b"), ("i", "e")];
+        for ((new, gone), now) in turns.into_iter().zip(7..) {
+            assert!(hub.find(gone).is_some());
+            publish(&mut hub, new, now);
+            assert!(hub.find(gone).is_none(), "{gone} was idle for longest");
+        }
+        assert!(hub.idle.len() <= 4 + 64 + 4);
+    }
+}
+
+#[test]
 fn channels_are_bounded_and_the_longest_idle_goes_first() {
     let mut hub = hub();
     for i in 0..4 {

@@ -59,7 +59,7 @@ fn each_contradiction_is_named() {
                 history_memory_max: HISTORY_BYTES - 1,
                 ..d()
             },
-            "history_bytes (1048576) is above history_memory (1048575)",
+            "history_bytes (2097152) is above history_memory (2097151)",
         ),
         (
             Limits {

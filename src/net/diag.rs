@@ -167,7 +167,6 @@ mod tests {
             assert_eq!(full, ErrorKind::WouldBlock);
             let full = look(&mut diag, &server).expect("the kernel tells");
             assert!(full.unsent_bytes > 0, "{full:?}");
-            assert_eq!(full.retransmits, 0);
             client.read_exact(&mut vec![0; sent]).unwrap();
         }
     }

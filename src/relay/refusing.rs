@@ -1,17 +1,18 @@
 //! Who cannot be served now: told so in the way that lets it come back.
 //!
 //! An `EventSource` gives up for good at any status but 200, so it is told by an event stream that
-//! ends at once when to come back; everybody else by a status. Which of them a connection is shows
+//! ends at once when to come back; an iframe shows no status to the page around it, so it gets a page that
+//! ends at once; everybody else a status. Which of them a connection is shows
 //! only in its request: one for which there is no place is refused when that has come.
 
 use super::Relay;
 use super::peer::{Phase, REFUSED};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::http::{Reply, Request, Subscribe, Transport, subscribe};
+use crate::http::{Reply, Request, Transport, subscribe};
 use crate::limits::REFUSED_MS;
 use crate::mark::mark;
-use crate::stream::sse;
+use crate::stream::{iframe, sse};
 
 /// Whether this passes: who comes back a while later may be served.
 const fn passes(reason: Reason) -> bool {
@@ -25,6 +26,16 @@ const fn passes(reason: Reason) -> bool {
             | Reason::Memory
     )
 }
+
+/// The head of an event stream that ends at once, up to its CORS headers.
+const EVENT_SOURCE_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
+    Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
+
+/// The same of an iframe's page.
+const IFRAME_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\
+    Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'\r\n";
 
 impl Relay {
     /// A connection that cannot be taken: it is answered when its request has come, or after a while
@@ -65,23 +76,33 @@ impl Relay {
         (reply, origin): (Reply, Option<&str>),
         now: u64,
     ) {
-        let is_source = |asked: Subscribe<'_>| asked.transport == Transport::EventSource;
         let listens = request.path.starts_with("/channels/") && request.method == "GET";
-        if !passes(reason) || !listens || !subscribe(request).is_ok_and(is_source) {
-            return self.refuse(slot, reason, reply, origin, now);
-        }
-        mark("event_source_sent_away");
+        let asked = subscribe(request)
+            .ok()
+            .filter(|_| listens && passes(reason));
+        let callback = asked.as_ref().and_then(|asked| asked.callback.as_deref());
+        let (head, body) = match (asked.as_ref().map(|asked| asked.transport), callback) {
+            (Some(Transport::EventSource), _) => {
+                mark("event_source_sent_away");
+                let mut body = Vec::new();
+                sse::head(self.spread_retry_ms(slot), &mut body);
+                (EVENT_SOURCE_HEAD, body)
+            }
+            (Some(Transport::Iframe), Some(name)) if iframe::check_callback(name).is_some() => {
+                let mut body = Vec::new();
+                iframe::head(name, &mut body);
+                iframe::end(&mut body);
+                (IFRAME_HEAD, body)
+            }
+            _ => return self.refuse(slot, reason, reply, origin, now),
+        };
         self.counters.refuse(reason);
-        let retry_ms = self.spread_retry_ms(slot);
         let cors = self.cors(slot, origin);
         let out = self.out_tail(slot);
-        out.extend_from_slice(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
-            Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n",
-        );
+        out.extend_from_slice(head);
         cors.append(out);
-        out.extend_from_slice(b"\r\n");
-        sse::head(retry_ms, out);
+        out.extend_from_slice(b"Connection: close\r\n\r\n");
+        out.extend_from_slice(&body);
         self.answered(slot, false, reason, now);
     }
 
@@ -133,6 +154,11 @@ mod tests {
         let retry: u64 = retry.lines().next().unwrap().parse().unwrap();
         assert!((2_000..6_000).contains(&retry), "{retry}");
         assert!(answer.contains("\r\nConnection: close\r\n"));
+        let frame =
+            "GET /channels/a?transport=iframe&callback=parent.f HTTP/1.1\r\nHost: x\r\n\r\n";
+        let answer = told(frame);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("m(null,null,\"error\")"), "{answer}");
         for other in [
             "",
             "GET /channels/a HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -159,6 +159,13 @@ impl Relay {
         if self.drain.is_some() {
             return Err(Reason::Drain);
         }
+        let coding = request.header_once("content-encoding")?;
+        if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(Reason::CodedBody);
+        }
+        if request.minor == 0 && request.header("content-length").is_none() {
+            return Err(Reason::NoLength);
+        }
         let max = self.settings.limits.message_bytes_max as u64;
         if matches!(request.body, BodyKind::Length(n) if n > max) {
             return Err(Reason::MessageTooBig);

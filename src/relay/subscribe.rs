@@ -61,6 +61,12 @@ impl Relay {
             );
         }
         let form = form(asked, request.minor);
+        // Who has missed something is told so first, and of the position with that.
+        let position = reach.missed.is_none().then(|| {
+            let newest = self.hub.newest();
+            let number = reach.from.min(newest.number);
+            Id { number, ..newest }.to_string()
+        });
         let head = stream_head(form, reach.missed);
         let reply = request.reply();
         let retry_ms = self.settings.limits.retry_ms;
@@ -74,7 +80,7 @@ impl Relay {
             self.answered(slot, false, Reason::Done, now);
             return Ok(());
         }
-        begin_body(form, callback, retry_ms, out);
+        begin_body(form, callback, retry_ms, position.as_deref(), out);
         self.begin_stream(slot, channel, form, reach, now);
         Ok(())
     }
@@ -232,14 +238,26 @@ fn stream_head(form: Form, missed: Option<Missed>) -> String {
 }
 
 /// What the body begins with.
-fn begin_body(form: Form, callback: Option<&str>, retry_ms: u64, out: &mut Vec<u8>) {
+fn begin_body(
+    form: Form,
+    callback: Option<&str>,
+    retry_ms: u64,
+    position: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     match form {
-        Form::Sse(Sse { gzip: false, .. }) => sse::head(retry_ms, out),
-        Form::Sse(_) => {
+        Form::Sse(Sse { gzip, .. }) => {
             let mut head = Vec::new();
             sse::head(retry_ms, &mut head);
-            out.extend_from_slice(&gzip::HEADER);
-            gzip::stored(&head, out);
+            if let Some(id) = position {
+                sse::position(id, &mut head);
+            }
+            if gzip {
+                out.extend_from_slice(&gzip::HEADER);
+                gzip::stored(&head, out);
+            } else {
+                out.extend_from_slice(&head);
+            }
         }
         Form::Iframe => iframe::head(callback.unwrap_or_default(), out),
         Form::Mixed => out.extend_from_slice(mixed::HEAD),

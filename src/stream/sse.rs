@@ -28,6 +28,12 @@ pub fn head(retry_ms: u64, out: &mut Vec<u8>) {
     let _ = write!(out, "retry: {retry_ms}\n\n");
 }
 
+/// Appends where a stream begins: the id that a reader comes back with which has got nothing yet.
+pub fn position(id: &str, out: &mut Vec<u8>) {
+    append_field("id", id.as_bytes(), out);
+    out.push(b'\n');
+}
+
 /// Appends a message. `events`: with its name; `base64`: as base64 even if it is text.
 pub fn append(item: &Item<'_>, events: bool, base64: bool, out: &mut Vec<u8>) {
     debug_assert!(item.is_checked(), "not one line: {item:?}");
