@@ -93,6 +93,12 @@ fn announce(config: &Config, server: &Server) {
         ),
         _ => tracing::info!(connections, "room for connections"),
     }
+    if config.settings.publish_key.is_none() && config.admin_listen.is_empty() {
+        tracing::warn!(
+            "whoever connects from this machine may list and delete channels: \
+             behind a proxy set --publish-key or --admin-listen"
+        );
+    }
     if config.settings.origins == Origins::Any {
         tracing::info!("any origin is let in; --allow-origin restricts that");
     }

@@ -256,6 +256,30 @@ fn a_full_pipe_for_its_log_holds_nobody_up() {
     }
 }
 
+/// A proxy on this machine that adds no header makes everybody local.
+#[test]
+fn it_is_logged_that_whoever_is_local_may_delete_channels() {
+    for (arguments, warns) in [
+        (&[][..], true),
+        (&["--publish-key", "secret"], false),
+        (&["--admin-listen", "127.0.0.1:0"], false),
+    ] {
+        let server = Longwave::start(arguments);
+        let all = wait_for(
+            "all is said",
+            || server.log.lock().unwrap().clone(),
+            |log| log.contains("any origin is let in"),
+        );
+        let warning = all
+            .lines()
+            .find(|l| l.contains("WARN") && l.contains("delete channels"));
+        assert_eq!(warning.is_some(), warns, "{all}");
+        if let Some(warning) = warning {
+            assert!(warning.contains("set --publish-key or --admin-listen"));
+        }
+    }
+}
+
 /// More connections than one turn accepts wait at once, and no further edge comes; among them are
 /// some that were reset before they were accepted.
 #[test]
