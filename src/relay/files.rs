@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_large_file_is_sent_over_several_turns_and_held_by_nobody() {
-        let body: Vec<u8> = (0..5 * SEND_BYTES_PER_TURN / 2).map(|i| i as u8).collect();
+        let body: Vec<u8> = (0..3 * SEND_BYTES_PER_TURN).map(|i| i as u8).collect();
         let file = File {
             content_type: "text/plain",
             etag: "\"1\"".into(),
