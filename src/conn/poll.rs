@@ -28,12 +28,12 @@ enum Stage {
 
 impl PollConn {
     /// A poll that waits.
-    pub fn new(reply: Reply, origin: Option<&str>, several: bool, gap: Option<String>) -> PollConn {
+    pub fn new(reply: Reply, origin: Option<&str>, several: bool) -> PollConn {
         PollConn {
             reply,
             origin: origin.map(Into::into),
             several,
-            gap: gap.map(Into::into),
+            gap: None,
             end: 0,
             stage: Stage::Waits,
         }

@@ -48,6 +48,7 @@ impl Relay {
         let Some(place) = peer.place() else {
             return;
         };
+        let gap = self.hub.take_gap_json(place);
         let position = self.hub.position(place);
         let conn = std::mem::replace(&mut peer.conn, Conn::Http(Box::<HttpConn>::default()));
         let Conn::Poll(poll) = conn else {
@@ -55,9 +56,7 @@ impl Relay {
         };
         mark("poll_ended");
         self.leave(slot, now);
-        let PollConn {
-            reply, origin, gap, ..
-        } = *poll;
+        let PollConn { reply, origin, .. } = *poll;
         self.refuse_poll(
             slot,
             reason,
@@ -122,9 +121,7 @@ pub(super) fn drain_poll<W: Wire>(
         let Some(piece) = hub.answer(place, poll.several) else {
             return Progress::All;
         };
-        if let Some(gap) = hub.take_gap_json(place) {
-            poll.gap.get_or_insert(gap.into());
-        }
+        poll.gap = hub.take_gap_json(place).map(Into::into);
         append_head(poll, &piece, hub, out.tail());
         poll.begin(piece.end);
     }

@@ -142,7 +142,7 @@ impl Relay {
             self.answer_position(slot, status, position, reach.missed, (reply, origin), now);
             return Ok(());
         }
-        let poll = PollConn::new(reply, origin, several, reach.missed.map(|m| m.json()));
+        let poll = PollConn::new(reply, origin, several);
         let due = now.saturating_add(self.settings.limits.poll_hold_ms);
         let peer = &mut self.peers[slot as usize];
         peer.conn = Conn::Poll(Box::new(poll));
@@ -151,6 +151,10 @@ impl Relay {
             .hub
             .join_from(channel, form, reach.from, peer.token(slot), now);
         peer.set_place(Some(place));
+        if let Some(missed) = reach.missed {
+            // What follows it is known when there is an answer.
+            self.hub.owe_gap(place, missed);
+        }
         self.hub.hold(place, peer.is(BLOCKED), now);
         peer.set_due(due);
         self.queue(slot);

@@ -72,10 +72,11 @@ fn who_ends_its_direction_behind_two_requests_gets_both_answers() {
 
 #[test]
 fn a_poll_counts_all_that_it_owns() {
-    let bare = Conn::Poll(Box::new(PollConn::new(Reply::default(), None, false, None)));
+    let bare = Conn::Poll(Box::new(PollConn::new(Reply::default(), None, false)));
     let gap = "{\"after\":\"5:5\"}".to_owned();
     let (origin, len) = ("https://page.example", gap.len());
-    let poll = PollConn::new(Reply::default(), Some(origin), false, Some(gap));
+    let mut poll = PollConn::new(Reply::default(), Some(origin), false);
+    poll.gap = Some(gap.into());
     let memory = Conn::Poll(Box::new(poll)).memory();
     assert_eq!(memory, bare.memory() + origin.len() + len);
 }
