@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::reader::trail::Numbered;
+
 /// A message by channel and index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageId {
@@ -82,6 +84,8 @@ pub struct Ledger {
     publishers: BTreeMap<u32, Publisher>,
     /// Channel and digest by the number in a message's id.
     numbers: BTreeMap<u64, (usize, u64)>,
+    /// All that the witnesses saw, where they ask for ids.
+    pub by_number: Numbered,
     clock: u64,
 }
 
@@ -93,6 +97,7 @@ impl Ledger {
             channels,
             publishers: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            by_number: Numbered::new(),
             clock: 0,
         }
     }
@@ -159,8 +164,13 @@ impl Ledger {
             .is_some_and(|l| l.iter().any(|&i| c.messages[i].sent > 0))
     }
 
-    /// The channel's witness saw this message next.
-    pub fn witness(&mut self, channel: usize, digest: u64) -> Result<(), String> {
+    /// The channel's witness saw this message next, with its number if it asks for ids.
+    pub fn witness(
+        &mut self,
+        channel: usize,
+        digest: u64,
+        number: Option<u64>,
+    ) -> Result<(), String> {
         let publishers = &self.publishers;
         let c = &mut self.channels[channel];
         let same = c.by_digest.get(&digest).map_or(&[][..], Vec::as_slice);
@@ -178,7 +188,18 @@ impl Ledger {
         let index =
             found.ok_or_else(|| format!("channel {channel}, message {}: {why}", c.order.len()))?;
         c.take(index);
+        if let Some(number) = number {
+            let sent = c.messages[index].sent;
+            self.by_number.insert(number, (channel, digest, sent));
+        }
         Ok(())
+    }
+
+    /// The newest number in any of these channels, which are bits; 0: none yet.
+    pub fn newest_of(&self, channels: u8) -> u64 {
+        let newest = self.by_number.iter().rev();
+        let mine = newest.filter(|(_, m)| channels >> m.0 & 1 == 1);
+        mine.map(|(number, _)| *number).next().unwrap_or(0)
     }
 
     /// A member saw this number in a message's id, which has to be the same for everybody.

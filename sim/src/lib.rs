@@ -10,6 +10,7 @@ pub mod marks;
 pub mod net;
 pub mod plan;
 pub mod planted;
+pub mod reader;
 pub mod report;
 pub mod rng;
 pub mod trace;

@@ -40,6 +40,7 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
         stall_ms_max: limits.ping_timeout_ms / 2,
         pause_ms_max: *rng.pick(&[0, 1, 3, 3, 10]),
         throng,
+        readers: rng.chance(600),
         night: rng.chance(300),
         offers: offers(rng),
     };

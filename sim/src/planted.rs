@@ -74,6 +74,14 @@ pub const PLANTED: &[(&str, &str)] = &[
     ("gap_count_wrong", "a gap is told to be longer than it is"),
     ("gap_not_announced", "a gap is not told"),
     (
+        "gap_on_resume_hidden",
+        "whoever resumes is not told what it missed",
+    ),
+    (
+        "history_never_ages",
+        "messages are kept however old they are",
+    ),
+    (
         "hole_not_moved",
         "a member that leaves during a sweep moves another past its turn",
     ),
@@ -94,6 +102,10 @@ pub const PLANTED: &[(&str, &str)] = &[
         "an event for the last user of a slot is taken for the present one's",
     ),
     ("sender_not_excluded", "a sender gets its own messages"),
+    (
+        "stale_id_valid",
+        "an id is good however old it is, and of whatever run",
+    ),
 ];
 
 /// Runs seeds with one fault planted until it is noticed: which seed, and how.

@@ -140,6 +140,8 @@ impl World {
         }
         self.last_words();
         self.come_to_rest("after the operations")?;
+        self.crowd().polls_are_due();
+        self.until("polls are answered", |w| w.crowd().polls_are_answered())?;
         if leave {
             self.empty_the_house()?;
             self.a_fresh_pair_talks()?;
@@ -184,6 +186,7 @@ impl World {
         } else {
             0
         };
+        let forms = if self.seeded.plan.readers { 6 } else { 3 };
         let bounds = [
             (
                 "connections",
@@ -193,7 +196,11 @@ impl World {
             ("channels", relay.hub().channels(), limits.channels_max),
             ("mistakes of its own", mistakes(relay.counters()), 0),
             // What one turn reads is encoded once for each form before the budget is kept.
-            ("memory", relay.memory_bytes(), 3 * limits.memory_bytes_max),
+            (
+                "memory",
+                relay.memory_bytes(),
+                forms * limits.memory_bytes_max,
+            ),
             (
                 "memory in the end",
                 lasting,
@@ -316,6 +323,7 @@ impl World {
 
     fn stop(&mut self) -> Result<(), String> {
         self.crowd().rules.draining = true;
+        self.crowd().readers_retire();
         let listeners = self.crowd().listeners();
         self.handle.stop();
         self.until("the server stops", |w| !w.running)?;
@@ -334,6 +342,8 @@ impl World {
         let (faults, trace_hash) = (*kernel.weather.counts(), kernel.trace.hash());
         let failure = verdict.err().map(|e| (e, kernel.trace.tail()));
         let crowd = self.crowd();
+        let resumes = crowd.resumes();
+        *crowd.done.entry("reader_comes_back").or_default() += resumes;
         Outcome {
             failure,
             faults,

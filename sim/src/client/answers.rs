@@ -40,8 +40,30 @@ fn header<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
     })
 }
 
-/// Takes one answer off the front: its length and itself; `None`: not whole yet.
-pub fn read(buf: &[u8]) -> Result<Option<(usize, Answer<'_>)>, String> {
+/// An answer up to its body.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// 100 to 599.
+    pub status: u16,
+    /// Status line first.
+    pub lines: Vec<&'a str>,
+}
+
+impl Head<'_> {
+    /// The value of a header, by its name in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.lines, name)
+    }
+
+    /// Whether the server said that it closes after this.
+    pub fn closes(&self) -> bool {
+        self.header("connection")
+            .is_some_and(|v| v.split(',').any(|t| t.trim().eq_ignore_ascii_case("close")))
+    }
+}
+
+/// Takes the head of an answer off the front: its length and itself; `None`: not whole yet.
+pub fn head(buf: &[u8]) -> Result<Option<(usize, Head<'_>)>, String> {
     let Some(end) = buf.windows(4).position(|w| w == b"\r\n\r\n") else {
         let start = &buf[..buf.len().min(5)];
         return if b"HTTP/".starts_with(start) {
@@ -53,17 +75,25 @@ pub fn read(buf: &[u8]) -> Result<Option<(usize, Answer<'_>)>, String> {
     let head = str::from_utf8(&buf[..end]).map_err(|e| e.to_string())?;
     let lines: Vec<&str> = head.split("\r\n").collect();
     let status = status(lines[0])?;
+    Ok(Some((end + 4, Head { status, lines })))
+}
+
+/// Takes one answer off the front: its length and itself; `None`: not whole yet.
+pub fn read(buf: &[u8]) -> Result<Option<(usize, Answer<'_>)>, String> {
+    let Some((from, Head { status, lines })) = head(buf)? else {
+        return Ok(None);
+    };
     let len = match header(&lines, "content-length") {
         Some(v) => v
             .parse::<usize>()
             .map_err(|_| format!("Content-Length {v:?}"))?,
         None if matches!(status, 100..=199 | 204 | 304) => 0,
-        None => return Err(format!("no Content-Length in {head:?}")),
+        None => return Err(format!("no Content-Length in {lines:?}")),
     };
-    let body = &buf[end + 4..];
+    let body = &buf[from..];
     Ok((body.len() >= len).then(|| {
         (
-            end + 4 + len,
+            from + len,
             Answer {
                 status,
                 lines,

@@ -9,6 +9,7 @@ use super::meta::{self, Record};
 use super::{Asked, Client, Ended, Role, Rules};
 use crate::kernel::Kernel;
 use crate::ledger::{Fate, Ledger};
+use crate::reader::Came;
 use crate::rng::digest;
 
 /// Statuses that a server short of something gives to anybody.
@@ -30,10 +31,12 @@ impl Client {
                 _ if self.got_close.is_some() => {
                     Err(format!("{} bytes after the close frame", rest.len()))
                 }
+                _ if self.reads_http() => self.judge_reader(rest, ledger, rules),
                 _ if self.upgraded => self.judge_frame(rest, kernel, ledger, rules),
                 _ => self.judge_answer(rest, ledger, rules),
             };
             match step.map_err(|e| self.blame(&e))? {
+                Some(0) => break,
                 Some(n) => at += n,
                 None => break,
             }
@@ -80,6 +83,7 @@ impl Client {
                 extensions,
             }) if answer.status == 101 => {
                 self.joined = Some(ledger.tick());
+                self.reader.iter_mut().for_each(|r| r.joined(ledger));
                 self.upgraded = true;
                 upgrade_is_right(&answer, key, protocol, extensions)
             }
@@ -92,6 +96,11 @@ impl Client {
                 ledger.settle(id, Fate::Refused)
             }
             Some(Asked::Plain(allowed)) if allowed.contains(&answer.status) => Ok(()),
+            // Several channels together take the place of one more.
+            Some(Asked::Upgrade { .. }) if answer.status == 503 && self.reader.is_some() => {
+                self.reader.iter_mut().for_each(|r| r.refused = true);
+                Ok(())
+            }
             Some(Asked::Upgrade { .. } | Asked::Plain(_)) if short || late => {
                 ledger.cut(self.id);
                 Ok(())
@@ -140,12 +149,12 @@ impl Client {
             } => {
                 let text = opcode == frames::TEXT;
                 let message = self.message(compressed, payload)?;
-                let payload = match self.ids {
-                    None => Some(&message[..]),
+                let (number, payload) = match self.ids {
+                    None => (None, Some(&message[..])),
                     Some(_) => self.judge_record(text, &message, ledger, rules)?,
                 };
                 if let Some(payload) = payload {
-                    self.judge_message(digest(text, payload), payload.len(), ledger)?;
+                    self.judge_message(digest(text, payload), payload.len(), number, ledger)?;
                 }
             }
             other => {
@@ -178,7 +187,8 @@ impl Client {
     }
 
     fn answer_ping(&mut self, payload: &[u8]) {
-        if self.may_speak() || matches!(self.role, Role::Witness(_)) {
+        let listens = matches!(self.role, Role::Witness(_) | Role::Reader);
+        if self.may_speak() || (listens && self.closing().is_none()) {
             let mut out = Vec::new();
             frames::append(&mut out, 0x80 | frames::PONG, payload, [1, 2, 3, 4]);
             self.outbox.push(&out);
@@ -193,31 +203,37 @@ impl Client {
         }
     }
 
-    /// A frame of `ws+meta.nchan`: the message in it, or `None` where it tells of a gap.
+    /// A frame of `ws+meta.nchan`: the message in it with its number, or none where it tells of a gap.
     fn judge_record<'a>(
         &mut self,
         text: bool,
         payload: &'a [u8],
         ledger: &mut Ledger,
         rules: Rules,
-    ) -> Result<Option<&'a [u8]>, String> {
-        let (Some(ids), Role::Member { channel, .. }) = (&mut self.ids, self.role) else {
-            return Err("ids that nobody asked for".into());
-        };
-        match meta::read(text, payload)? {
-            Record::Message(number, payload) => {
+    ) -> Result<(Option<u64>, Option<&'a [u8]>), String> {
+        let stale = self.reader.as_ref().and_then(|r| r.stale);
+        let channel = self.channel();
+        match (meta::read(text, payload, stale)?, channel, &mut self.ids) {
+            (Record::Message(number, payload), Some(channel), Some(ids)) => {
                 ids.message(number)?;
                 ledger.numbered(number, channel, digest(text, payload))?;
-                Ok(Some(payload))
+                Ok((Some(number), Some(payload)))
             }
-            Record::Gap(after, next, missed) => {
-                if !rules.skips[channel] || !text {
+            (Record::Message(number, payload), None, _) => Ok((Some(number), Some(payload))),
+            (Record::Gap(gap), None, _) if self.reader.is_some() && text => {
+                self.reader.iter_mut().for_each(|r| r.came(Came::Gap(gap)));
+                Ok((None, None))
+            }
+            (Record::Gap(gap), Some(channel), Some(ids)) => {
+                if !rules.skips[channel] || !text || matches!(self.role, Role::Witness(_)) {
                     return Err("a gap where nobody is moved on".into());
                 }
+                let missed = gap.missed.ok_or("a gap of a length that must be known")?;
                 let all = self.numbered == 0;
-                ids.gap(after, next, missed, self.seen.len(), all)?;
-                Ok(None)
+                ids.gap(gap.after, gap.next, missed, self.seen.len(), all)?;
+                Ok((None, None))
             }
+            (record, ..) => Err(format!("{record:?}, which nobody asked for")),
         }
     }
 
@@ -225,12 +241,13 @@ impl Client {
         &mut self,
         digest: u64,
         len: usize,
+        number: Option<u64>,
         ledger: &mut Ledger,
     ) -> Result<(), String> {
         match self.role {
             Role::Witness(channel) => {
                 self.seen.push(digest);
-                ledger.witness(channel, digest)
+                ledger.witness(channel, digest, number)
             }
             Role::Member { channel, .. } => {
                 self.seen.push(digest);
@@ -241,6 +258,11 @@ impl Client {
                 Err(format!(
                     "a message of {len} bytes that nobody sent to channel {channel}"
                 ))
+            }
+            Role::Reader => {
+                let came = Came::Message(number, digest);
+                self.reader.iter_mut().for_each(|r| r.came(came));
+                Ok(())
             }
             Role::Echo if self.echoes.pop_front() == Some(digest) => Ok(()),
             _ => Err(format!("a message of {len} bytes that is not the echo due")),
@@ -263,13 +285,16 @@ impl Client {
             _ => return Err("close frame of one byte".into()),
         };
         self.got_close = Some(code);
-        let long = payload.get(2..) == Some(b"lagged for too long");
+        let reason = str::from_utf8(payload.get(2..).unwrap_or_default()).unwrap_or_default();
+        let long = reason.starts_with("lagged for too long");
+        self.judge_place(reason)?;
         let own = self.due_close == Some(code) || self.sent_close == Some(code);
         let right = own
             || match code {
                 1001 => rules.draining,
                 1008 => self.excuses.silent,
                 1013 if long && !rules.lag_timed => false,
+                1013 if reason.starts_with("gap; ") => self.plain_reader(),
                 1013 => rules.frugal || kernel.socket(self.socket).was_blocked,
                 _ => false,
             };
@@ -296,6 +321,24 @@ impl Client {
         Ok(())
     }
 
+    /// A WebSocket that gets no ids is told where it stands when it is closed.
+    fn judge_place(&mut self, reason: &str) -> Result<(), String> {
+        if let Some((why, id)) = reason.split_once("; last_event_id=") {
+            let place = meta::number(id)?;
+            if let Some(reader) = &mut self.reader {
+                reader.told_place(place, why == "gap");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is a reader that cannot be told of gaps.
+    fn plain_reader(&self) -> bool {
+        self.reader
+            .as_ref()
+            .is_some_and(|r| r.kind.is_web_socket() && !r.kind.tells())
+    }
+
     // -- the end ----------------------------------------------------------------------------
 
     pub(super) fn judge_end(
@@ -305,6 +348,10 @@ impl Client {
         rules: Rules,
         reset: bool,
     ) -> Result<(), String> {
+        if self.reads_http() {
+            let verdict = self.judge_reader_end(kernel, rules, reset);
+            return verdict.map_err(|e| self.blame(&e));
+        }
         let blocked = kernel.socket(self.socket).was_blocked;
         let why = if reset {
             "was reset"
@@ -353,7 +400,7 @@ impl Client {
             let gone = self.fin && (upgrading || self.role == Role::Rude);
             return done || rules.tight || excuses.late || gone || (upgrading && reset && blocked);
         }
-        let member = matches!(self.role, Role::Member { .. });
+        let member = matches!(self.role, Role::Member { .. } | Role::Reader);
         let lost_close = self.closing().is_some() && (excuses.stalled || excuses.late);
         lost_close
             || (self.fin && self.closing().is_none())

@@ -1,20 +1,22 @@
 //! The subprotocol `ws+meta.nchan` from the client's side: the lines in front of a message, and what
 //! is told of gaps, read without the server's code.
 
+use crate::reader::Gap;
+
 /// Its name.
 pub const PROTOCOL: &str = "ws+meta.nchan";
 /// What every id begins with.
 const EPOCH: &str = "1700000000:";
 /// The type of what is told of a gap.
-const GAP: &str = "application/vnd.longwave.gap+json";
+pub const GAP: &str = "application/vnd.longwave.gap+json";
 
 /// What a frame holds.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Record<'a> {
     /// A message with its number.
     Message(u64, &'a [u8]),
-    /// Messages that do not come: the number before them, the one behind them, how many they are.
-    Gap(u64, Option<u64>, u64),
+    /// Messages that do not come.
+    Gap(Gap),
 }
 
 /// What a client has learnt from ids.
@@ -71,10 +73,14 @@ impl Ids {
     }
 }
 
-/// Takes a frame's payload apart.
-pub fn read(text: bool, payload: &[u8]) -> Result<Record<'_>, String> {
+/// Takes a frame's payload apart. `stale`: as in [`read_gap`].
+pub fn read<'a>(text: bool, payload: &'a [u8], stale: Option<&str>) -> Result<Record<'a>, String> {
     let (id, rest) = line(payload)?;
-    let id = number(id.strip_prefix("id: ").ok_or("no id")?)?;
+    let id = id.strip_prefix("id: ").ok_or("no id")?;
+    let id = match stale == Some(id) {
+        true => 0,
+        false => number(id)?,
+    };
     let (second, rest) = line(rest)?;
     if second.is_empty() {
         return match text {
@@ -91,7 +97,16 @@ pub fn read(text: bool, payload: &[u8]) -> Result<Record<'_>, String> {
     if content_type != GAP {
         return Ok(Record::Message(id, rest));
     }
-    let json = str::from_utf8(rest).map_err(|e| e.to_string())?;
+    let gap = read_gap(str::from_utf8(rest).map_err(|e| e.to_string())?, stale)?;
+    if id != gap.after {
+        return Err(format!("a gap of id {id} after {}", gap.after));
+    }
+    Ok(Record::Gap(gap))
+}
+
+/// What the JSON says that tells of a gap. `stale`: the id of another run that was resumed from, which
+/// stands for the beginning of this one.
+pub fn read_gap(json: &str, stale: Option<&str>) -> Result<Gap, String> {
     let fields = json
         .strip_prefix("{\"after\":\"")
         .and_then(|j| j.strip_suffix('}'));
@@ -103,11 +118,19 @@ pub fn read(text: bool, payload: &[u8]) -> Result<Record<'_>, String> {
         "null" => None,
         text => Some(number(text.trim_matches('"'))?),
     };
-    let after = number(after)?;
-    if id != after {
-        return Err(format!("a gap of id {id} after {after}"));
-    }
-    Ok(Record::Gap(after, next, missed.parse().map_err(|_| json)?))
+    let after = match stale == Some(after) {
+        true => 0,
+        false => number(after)?,
+    };
+    let missed = match missed {
+        "null" => None,
+        count => Some(count.parse().map_err(|_| json)?),
+    };
+    Ok(Gap {
+        after,
+        next,
+        missed,
+    })
 }
 
 fn line(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
@@ -116,7 +139,8 @@ fn line(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
     Ok((text, &bytes[end + 1..]))
 }
 
-fn number(id: &str) -> Result<u64, String> {
+/// The number in an id of this run.
+pub fn number(id: &str) -> Result<u64, String> {
     let number = id.strip_prefix(EPOCH).and_then(|n| n.parse().ok());
     number.ok_or_else(|| format!("an id {id:?}"))
 }
@@ -127,7 +151,7 @@ mod tests {
 
     #[test]
     fn records_are_read_and_nothing_else_is() {
-        let read = |text, payload: &'static str| read(text, payload.as_bytes());
+        let read = |text, payload: &'static str| read(text, payload.as_bytes(), None);
         assert_eq!(
             read(true, "id: 1700000000:5\n\n\nx"),
             Ok(Record::Message(5, b"\nx"))
@@ -136,7 +160,14 @@ mod tests {
         assert_eq!(read(false, typed), Ok(Record::Message(5, b"x")));
         let gap = "id: 1700000000:5\ncontent-type: application/vnd.longwave.gap+json\n\n\
                    {\"after\":\"1700000000:5\",\"next\":null,\"missed\":3}";
-        assert_eq!(read(true, gap), Ok(Record::Gap(5, None, 3)));
+        assert_eq!(
+            read(true, gap),
+            Ok(Record::Gap(Gap {
+                after: 5,
+                next: None,
+                missed: Some(3)
+            }))
+        );
         for bad in ["", "x\n\n", "id: 1:5\n\n", "id: 1700000000:5\nx: y\n\n"] {
             assert!(read(true, bad).is_err(), "{bad:?}");
         }

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod deflate;
 pub mod frames;
 mod judge;
+mod listen;
 pub mod meta;
 mod outbox;
 
@@ -15,6 +16,7 @@ use std::collections::VecDeque;
 use crate::crowd::Operation;
 use crate::kernel::{Got, Kernel, SocketId};
 use crate::ledger::{Ledger, MessageId};
+use crate::reader::Reader;
 use crate::rng::Rng;
 pub use outbox::{Milestone, Outbox, Pace};
 
@@ -25,6 +27,8 @@ pub enum Role {
     Witness(usize),
     /// A member of a channel, which gets its own messages too or does not.
     Member { channel: usize, echo: bool },
+    /// Listens, and comes back when its connection is cut.
+    Reader,
     /// Sends to `/echo`.
     Echo,
     /// Sends requests.
@@ -140,6 +144,8 @@ pub struct Client {
     pub numbered: u32,
     /// When on the ledger's clock it was closed for lag.
     pub lagged: bool,
+    /// Who listens, if it is a reader's connection.
+    pub reader: Option<Box<Reader>>,
     /// It is no more.
     pub ended: Option<Ended>,
 }
@@ -173,6 +179,7 @@ impl Client {
             joined: None,
             numbered: 0,
             lagged: false,
+            reader: None,
             ended: None,
         }
     }

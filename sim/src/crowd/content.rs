@@ -52,6 +52,18 @@ fn cell(text: bool, bits: u64) -> [u8; 4] {
     }
 }
 
+/// Bytes that tell a message from all others.
+const TELLING: usize = 6;
+
+/// A size at which the messages of whoever publishes them can be told apart, whoever counts them;
+/// but for the empty ones.
+pub fn telling_size(publisher: u32, most: usize, rng: &mut Rng) -> usize {
+    match (publisher, size(most, rng)) {
+        (SENDS_EMPTY, 0) => 0,
+        (_, size) => size.max(TELLING),
+    }
+}
+
 /// A size: mostly small, sometimes large, seldom exactly the most that is allowed.
 pub fn size(most: usize, rng: &mut Rng) -> usize {
     match rng.below(200) {

@@ -5,6 +5,7 @@
 
 mod content;
 mod operations;
+mod readers;
 mod requests;
 mod speak;
 
@@ -15,8 +16,10 @@ use crate::client::{Client, Ended, Pace, Role, Rules};
 use crate::kernel::Kernel;
 use crate::ledger::{Ledger, View};
 use crate::net::Outside;
+use crate::reader::Reader;
 use crate::rng::{Rng, digest};
 pub use operations::Operation;
+use readers::Waiting;
 
 /// The channels; each has a witness.
 pub const CHANNELS: [&str; 3] = ["red", "green", "blue"];
@@ -43,6 +46,8 @@ pub struct Plan {
     pub stall_ms_max: u64,
     /// Time between two operations at most, in milliseconds.
     pub pause_ms_max: u64,
+    /// There are readers, and the witnesses ask for ids.
+    pub readers: bool,
     /// Nearly everybody listens to one channel in one form, with ids or without: many more than a
     /// sweep visits at a stretch.
     pub throng: Option<Throng>,
@@ -78,6 +83,12 @@ pub struct Crowd {
     next_ms: u64,
     mailbox: Option<Box<dyn Mailbox>>,
     mailed: u32,
+    /// Readers between two connections.
+    waiting: Vec<Waiting>,
+    /// Readers that do not come back.
+    retired: Vec<Reader>,
+    /// Nobody comes back.
+    closing: bool,
     /// Once nothing happens any more, everything owed must have been given.
     pub to_rest: bool,
     /// The first thing that was wrong.
@@ -102,6 +113,9 @@ impl Crowd {
             next_ms: 0,
             mailbox: None,
             mailed: 0,
+            waiting: Vec::new(),
+            retired: Vec::new(),
+            closing: false,
             to_rest: false,
             failure: None,
             done: BTreeMap::new(),
@@ -149,6 +163,8 @@ impl Crowd {
                 }
             }
         }
+        self.gather_readers(kernel);
+        self.readers_go_on(kernel);
         let clients = &self.clients;
         self.active.retain(|&i| clients[i].ended.is_none());
     }
@@ -175,6 +191,7 @@ impl Crowd {
 
     /// All go, each in its own way.
     pub fn everybody_leaves(&mut self, kernel: &mut Kernel) {
+        self.readers_retire();
         for at in self.active.clone() {
             let speaker = self.clients[at].may_speak();
             match self.rng.below(3) {
@@ -233,6 +250,7 @@ impl Crowd {
         for channel in 0..CHANNELS.len() {
             self.ledger.check_complete(channel)?;
         }
+        self.check_readers()?;
         self.clients.iter().try_for_each(|c| self.check_client(c))
     }
 
@@ -297,7 +315,8 @@ impl Outside for Crowd {
         if self.busy(kernel) {
             return Some(self.next_ms.max(kernel.now_ms()));
         }
-        None
+        let readers = self.readers_next_ms()?;
+        Some(readers.max(self.next_ms).max(kernel.now_ms()))
     }
 
     fn act(&mut self, kernel: &mut Kernel) {

@@ -26,6 +26,8 @@ pub enum Operation {
     Abort,
     Burst,
     Exodus,
+    Read,
+    Cut,
 }
 
 use Operation as Op;
@@ -48,6 +50,8 @@ const TABLE: &[(Op, u64, &str)] = &[
     (Op::Abort, 4, "abort"),
     (Op::Burst, 6, "burst"),
     (Op::Exodus, 12, "exodus"),
+    (Op::Read, 25, "reader"),
+    (Op::Cut, 30, "cut"),
 ];
 
 impl Crowd {
@@ -76,6 +80,8 @@ impl Crowd {
             Op::Jump => self.jump(kernel),
             Op::Abort => return self.abort(kernel),
             Op::Exodus => return self.exodus(),
+            Op::Read => return self.plan.readers && self.room() && self.read_somewhere(kernel),
+            Op::Cut => return self.cut(kernel),
             Op::Post => {
                 return self
                     .somebody(|c| c.role == Role::Http && c.may_ask())
@@ -91,7 +97,7 @@ impl Crowd {
         true
     }
 
-    fn somebody(&mut self, who: impl Fn(&Client) -> bool) -> Option<usize> {
+    pub(super) fn somebody(&mut self, who: impl Fn(&Client) -> bool) -> Option<usize> {
         let fit: Vec<usize> = self
             .active
             .iter()
@@ -212,13 +218,18 @@ impl Crowd {
         true
     }
 
-    fn address(&mut self) -> IpAddr {
+    pub(super) fn address(&mut self) -> IpAddr {
         let host = self.rng.below(8) as u8;
         if self.rng.chance(500) {
             Ipv4Addr::new(10, 0, 0, host).into()
         } else {
             Ipv6Addr::from([host; 16]).into()
         }
+    }
+
+    /// Whether there may be more clients.
+    fn room(&self) -> bool {
+        self.active.len() + self.waiting.len() < self.plan.clients
     }
 
     /// One comes, or where there is a throng, several at once.
@@ -229,7 +240,7 @@ impl Crowd {
     }
 
     fn join_somehow(&mut self, kernel: &mut Kernel) -> bool {
-        if self.active.len() >= self.plan.clients {
+        if !self.room() {
             return false;
         }
         let channel = match self.plan.throng {
@@ -284,7 +295,7 @@ impl Crowd {
         Some(at)
     }
 
-    fn pace(&mut self, witness: bool, kernel: &mut Kernel) -> Pace {
+    pub(super) fn pace(&mut self, witness: bool, kernel: &mut Kernel) -> Pace {
         match self.rng.below(10) {
             0..=4 => Pace::Whole,
             _ if witness => Pace::Whole,

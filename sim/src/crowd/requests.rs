@@ -1,6 +1,6 @@
 //! What HTTP clients ask: upgrades, publishing in all its framings, and what is no request.
 
-use super::content::{content, size};
+use super::content::{content, size, telling_size};
 use super::{CHANNELS, Crowd};
 use crate::client::answers::{KEYS, append_chunked};
 use crate::client::meta::{Ids, PROTOCOL};
@@ -23,7 +23,11 @@ impl Crowd {
         let target = upgrade_target(client.role, rng);
         let key = rng.below(KEYS.len() as u64) as usize;
         let ids = alike.map_or_else(|| rng.chance(400), |t| t.ids);
-        let meta = matches!(client.role, Role::Member { .. }) && ids;
+        let meta = match client.role {
+            Role::Witness(_) => plan.readers,
+            Role::Member { .. } => ids,
+            _ => false,
+        };
         client.ids = meta.then(Ids::default);
         let (offer, protocol) = match meta {
             true => (
@@ -45,21 +49,8 @@ impl Crowd {
             false => ("", None, 0),
         };
         let head = format!(
-            "GET {target} HTTP/1.1\r\nHost: sim\r\n{}{}Sec-WebSocket-Key: {}\r\n{}{offer}{compression}\r\n",
-            rng.pick(&[
-                "Upgrade: websocket\r\n",
-                "upgrade: WebSocket\r\n",
-                "UPGRADE: h2c, websocket\r\n"
-            ]),
-            rng.pick(&[
-                "Connection: Upgrade\r\n",
-                "Connection: keep-alive, upgrade\r\n"
-            ]),
-            KEYS[key].0,
-            rng.pick(&[
-                "Sec-WebSocket-Version: 13\r\n",
-                "sec-websocket-version: 13\r\n"
-            ]),
+            "GET {target} HTTP/1.1\r\nHost: sim\r\n{}{offer}{compression}\r\n",
+            upgrade_lines(key, rng)
         );
         client.outbox.push(head.as_bytes());
         client.outbox.milestone(Milestone::Upgrade);
@@ -130,7 +121,11 @@ impl Crowd {
         let client = &mut clients[at];
         let text = rng.chance(500);
         client.numbered += 1;
-        let len = size(plan.message_bytes_max, rng).max(1);
+        let len = match plan.readers {
+            true => telling_size(client.id, plan.message_bytes_max, rng),
+            false => size(plan.message_bytes_max, rng),
+        }
+        .max(1);
         let body = content(client.id, client.numbered, len, text, rng);
         let channel = rng.below(CHANNELS.len() as u64) as usize;
         let method = if rng.chance(500) { "POST" } else { "PUT" };
@@ -153,6 +148,43 @@ impl Crowd {
         client.outbox.push(text.as_bytes());
         client.asked.push_back(Asked::Plain(allowed));
     }
+}
+
+/// The lines that make a request one for a WebSocket.
+fn upgrade_lines(key: usize, rng: &mut Rng) -> String {
+    format!(
+        "{}{}Sec-WebSocket-Key: {}\r\n{}",
+        rng.pick(&[
+            "Upgrade: websocket\r\n",
+            "upgrade: WebSocket\r\n",
+            "UPGRADE: h2c, websocket\r\n"
+        ]),
+        rng.pick(&[
+            "Connection: Upgrade\r\n",
+            "Connection: keep-alive, upgrade\r\n"
+        ]),
+        KEYS[key].0,
+        rng.pick(&[
+            "Sec-WebSocket-Version: 13\r\n",
+            "sec-websocket-version: 13\r\n"
+        ]),
+    )
+}
+
+/// The lines with which a reader asks for a WebSocket, and what is to answer them.
+pub(super) fn handshake(ids: bool, rng: &mut Rng) -> (String, Asked) {
+    let key = rng.below(KEYS.len() as u64) as usize;
+    let mut lines = upgrade_lines(key, rng);
+    let protocol = ids.then_some(PROTOCOL);
+    if let Some(protocol) = protocol {
+        lines.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
+    }
+    let asked = Asked::Upgrade {
+        key,
+        protocol,
+        extensions: None,
+    };
+    (lines, asked)
 }
 
 /// Where a WebSocket of this role goes.

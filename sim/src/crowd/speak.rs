@@ -1,7 +1,7 @@
 //! What a WebSocket client says: messages, whole or in parts, pings, closes, and what it must not.
 
 use super::Crowd;
-use super::content::{content, size};
+use super::content::{content, size, telling_size};
 use crate::client::deflate::compress;
 use crate::client::frames::{BINARY, CLOSE, CONTINUATION, PING, TEXT, append, append_unmasked};
 use crate::client::{Client, Milestone, Role};
@@ -28,7 +28,10 @@ impl Crowd {
         } = self;
         let client = &mut clients[at];
         let text = rng.chance(500);
-        let len = size(plan.message_bytes_max, rng);
+        let len = match plan.readers {
+            true => telling_size(client.id, plan.message_bytes_max, rng),
+            false => size(plan.message_bytes_max, rng),
+        };
         client.numbered += 1;
         let payload = content(client.id, client.numbered, len, text, rng);
         let mut opcode = if text { TEXT } else { BINARY };
