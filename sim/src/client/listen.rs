@@ -49,9 +49,9 @@ impl Client {
         let Some(reader) = &mut self.reader else {
             return Ok(());
         };
-        // An event stream that there is no room for is a short one, so that browsers come back; several
-        // channels together take the place of one more.
-        let full = reader.is_several() && matches!(reader.kind, Kind::Sse { .. });
+        // An event stream or page that there is no room for is a short one, so that browsers come
+        // back; several channels together take the place of one more.
+        let full = reader.is_several() && matches!(reader.kind, Kind::Sse { .. } | Kind::Iframe);
         reader.refused |= full;
         let inside = reader.ended();
         if !reset {
