@@ -43,7 +43,6 @@ pub const MARKS: &[&str] = &[
     "own_range_skipped",
     "partial_answer",
     "partial_frame",
-    "poll_answer_not_taken",
     "poll_ended",
     "poll_without_message",
     "private_output_waits_for_border",
