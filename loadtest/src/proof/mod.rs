@@ -4,7 +4,7 @@
 //! - [`Echoes`] follows each connection's own messages on their way back.
 //! - [`Ledger`] follows all publishers at all receivers, and that all receivers saw one same order.
 //! - [`Part`] follows all publishers at one receiver that comes and goes, or falls behind.
-//! - [`Announced`] holds what a server says is missing: that is counted apart, and is not lost.
+//! - `Announced` holds what a server says is missing: that is counted apart, and is not lost.
 //! - [`Book`] knows what was sent.
 //!
 //! A message first seen after a later one of its publisher is *reordered*; seen again it is
