@@ -64,7 +64,7 @@ pub fn query_value<'q>(query: Option<&'q str>, key: &str) -> Option<Cow<'q, str>
         .map(|(_, value)| form_decode(value))
 }
 
-/// A yes or no by [`flag`]; no key at all is no.
+/// A yes or no by `flag`; no key at all is no.
 ///
 /// # Errors
 /// [`Reason::BadQuery`] for any other value.
