@@ -108,10 +108,10 @@ impl Form {
     pub(super) fn farewell(self, retry_ms: u64) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
-            Form::Sse(Sse { gzip: false, .. }) => sse::head(retry_ms, &mut out),
+            Form::Sse(Sse { gzip: false, .. }) => sse::head(retry_ms, None, &mut out),
             Form::Sse(_) => {
                 let mut text = Vec::new();
-                sse::head(retry_ms, &mut text);
+                sse::head(retry_ms, None, &mut text);
                 gzip::stored(&text, &mut out);
             }
             Form::Chunked => out.extend_from_slice(chunked::END),

@@ -28,15 +28,18 @@ impl Hub {
         let due = now.saturating_add(self.limits.linger_ms);
         let c = &mut self.channels[channel as usize];
         c.used_ms = now;
-        if !c.lingering && !c.is_set() && !c.is_heard(&self.streams) {
+        if c.is_set() || c.is_heard(&self.streams) {
+            return;
+        }
+        if !c.lingering {
             c.lingering = true;
             self.linger.push_back(Entry {
                 due,
                 channel,
                 generation: c.generation,
             });
-            self.note_forgettable(channel);
         }
+        self.note_forgettable(channel);
     }
 
     /// When a channel is next to be looked at.

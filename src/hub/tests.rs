@@ -390,6 +390,25 @@ fn a_channel_goes_a_while_after_its_last_use_and_not_before() {
 }
 
 #[test]
+fn who_was_in_use_when_room_was_wanted_goes_once_it_is_not() {
+    let mut hub = hub();
+    for slot in 0..4 {
+        let channel = hub.open(&slot.to_string(), 0).unwrap();
+        let token = Token {
+            slot,
+            generation: 1,
+        };
+        let place = hub.join(channel, Form::Plain, token);
+        if slot == 3 {
+            assert_eq!(hub.open("more", 1), Err(Reason::FullChannels));
+            hub.leave(place, 2);
+        }
+    }
+    assert!(hub.open("more", 3).is_ok());
+    assert_eq!(hub.find("3"), None);
+}
+
+#[test]
 fn who_was_used_last_stays_longest_whenever_it_was_made_or_looked_at() {
     for history in [0, 10] {
         let mut hub = hub_with(|s| s.limits.history_messages_max = history);

@@ -85,7 +85,7 @@ impl Relay {
             (Some(Transport::EventSource), _) => {
                 mark("event_source_sent_away");
                 let mut body = Vec::new();
-                sse::head(self.spread_retry_ms(slot), &mut body);
+                sse::head(self.spread_retry_ms(slot), None, &mut body);
                 (EVENT_SOURCE_HEAD, body)
             }
             (Some(Transport::Iframe), Some(name)) if iframe::check_callback(name).is_some() => {

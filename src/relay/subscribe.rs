@@ -252,10 +252,7 @@ fn begin_body(
     match form {
         Form::Sse(Sse { gzip, .. }) => {
             let mut head = Vec::new();
-            sse::head(retry_ms, &mut head);
-            if let Some(id) = position {
-                sse::position(id, &mut head);
-            }
+            sse::head(retry_ms, position, &mut head);
             if gzip {
                 out.extend_from_slice(&gzip::HEADER);
                 gzip::stored(&head, out);

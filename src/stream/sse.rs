@@ -21,16 +21,14 @@ pub const HEAD: &[u8] = b": longwave\n";
 /// Sent when nothing else was for a while: a comment, which means nothing.
 pub const HEARTBEAT: &[u8] = b":\n\n";
 
-/// Appends how a stream begins: [`HEAD`], and after how long a reader whose connection is cut comes back.
-pub fn head(retry_ms: u64, out: &mut Vec<u8>) {
+/// Appends how a stream begins: [`HEAD`], after how long a reader whose connection is cut comes back,
+/// and the id that it comes back with if it has got nothing yet.
+pub fn head(retry_ms: u64, position: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(HEAD);
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "retry: {retry_ms}\n\n");
-}
-
-/// Appends where a stream begins: the id that a reader comes back with which has got nothing yet.
-pub fn position(id: &str, out: &mut Vec<u8>) {
-    append_field("id", id.as_bytes(), out);
+    let _ = writeln!(out, "retry: {retry_ms}");
+    if let Some(id) = position {
+        append_field("id", id.as_bytes(), out);
+    }
     out.push(b'\n');
 }
 

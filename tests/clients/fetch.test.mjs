@@ -47,7 +47,7 @@ test('an event stream comes event by event, gzip or not', async (t) => {
     assert.equal(answer.headers.get('Cache-Control'), 'no-store');
     assert.equal(answer.headers.get('X-Accel-Buffering'), 'no');
     const body = reading(t, answer);
-    assert.match(await body.until('\n\n'), /^:.*\nretry: \d+\n\n$/);
+    assert.match(await body.until('\n\n'), /^:.*\nretry: \d+\nid: \d+:\d+\n\n$/);
     // One by one: each is there before the next is published. Short, compressible, and neither.
     const noise = Array.from({ length: 20_000 }, () => String.fromCharCode(33 + Math.random() * 90)).join('');
     for (const text of ['short', 'long '.repeat(4000), noise, 'ü'.repeat(3000), 'x'.repeat(300_000)]) {

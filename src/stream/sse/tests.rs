@@ -116,7 +116,7 @@ fn every_line_of_the_payload_is_one_of_the_stream() {
 #[test]
 fn a_stream_begins_with_a_comment_and_when_to_come_back() {
     let mut out = Vec::new();
-    head(2500, &mut out);
+    head(2500, None, &mut out);
     assert_eq!(out, b": longwave\nretry: 2500\n\n");
     assert!(out.starts_with(HEAD));
     assert_eq!(read(&[&out[..], HEARTBEAT].concat()), []);
@@ -226,7 +226,7 @@ proptest! {
         messages in proptest::collection::vec((texts(), any::<bool>(), proptest::option::of("[a-z :]{0,6}")), 0..6),
     ) {
         let mut out = Vec::new();
-        head(1, &mut out);
+        head(1, Some("1:2"), &mut out);
         let mut expected = Vec::new();
         for (n, (payload, base64, name)) in messages.iter().enumerate() {
             let id = format!("7:{n}");
