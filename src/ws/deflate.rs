@@ -79,17 +79,25 @@ impl Deflater {
         if payload.len() < self.settings.bytes_min || payload.len() > DEFLATE_BYTES_MAX {
             return None;
         }
-        let state = self.states[usize::from(bits) - 9].get_or_insert_with(|| {
+        let slot = &mut self.states[usize::from(bits) - 9];
+        let state = slot.get_or_insert_with(|| {
             Compress::new_with_window_bits(Compression::new(self.settings.level), false, bits)
         });
         let middle = payload.len() / 2;
-        let shrinks = payload.len() < SAMPLED_BYTES_MIN
-            || run(
-                state,
-                &payload[middle..middle + SAMPLE_BYTES],
-                &mut self.output,
-            );
-        if !shrinks || !run(state, payload, &mut self.output) {
+        let sample = &payload[middle..(middle + SAMPLE_BYTES).min(payload.len())];
+        let mut ran = Ran::Smaller;
+        if payload.len() >= SAMPLED_BYTES_MIN {
+            ran = run(state, sample, &mut self.output);
+        }
+        if ran == Ran::Smaller {
+            ran = run(state, payload, &mut self.output);
+        }
+        if ran == Ran::GivenUp {
+            // zlib-rs 0.6.8 does not take all of its output back when it is reset: its next long
+            // message would find too little room, and panic.
+            *slot = None;
+        }
+        if ran != Ran::Smaller {
             self.counts.in_vain += 1;
             self.trim();
             return None;
@@ -113,27 +121,45 @@ impl Deflater {
     }
 }
 
-/// Compresses `payload` into `output`; false: it did not become smaller.
-fn run(state: &mut Compress, payload: &[u8], output: &mut Vec<u8>) -> bool {
+/// What came of compressing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    /// It became smaller.
+    Smaller,
+    /// It did not.
+    NotSmaller,
+    /// It did not, and the state still holds a part of it.
+    GivenUp,
+}
+
+/// More room than a message needs that does not shrink, unless it is of many blocks: so that most of
+/// them are not given up half-way.
+const ROOM: usize = 64;
+
+/// Compresses `payload` into `output`.
+fn run(state: &mut Compress, payload: &[u8], output: &mut Vec<u8>) -> Ran {
     if !planted("window_kept") {
         state.reset();
     }
     let before = state.total_in();
     output.clear();
     // Whatever does not fit is too long; a flush that just fits is not known to be complete.
-    output.reserve(payload.len() + FLUSHED.len());
+    output.reserve(payload.len() + FLUSHED.len() + ROOM);
     let status = state.compress_vec(payload, output, FlushCompress::Sync);
     let complete = matches!(status, Ok(Status::Ok))
         && state.total_in() - before == payload.len() as u64
         && output.len() < output.capacity();
     let smaller = output.len() < payload.len() + FLUSHED.len();
-    if !complete || !smaller || !output.ends_with(&FLUSHED) {
-        return false;
+    if !complete {
+        return Ran::GivenUp;
+    }
+    if !smaller || !output.ends_with(&FLUSHED) {
+        return Ran::NotSmaller;
     }
     if !planted("flush_tail_left") {
         output.truncate(output.len() - FLUSHED.len());
     }
-    true
+    Ran::Smaller
 }
 
 #[cfg(test)]
