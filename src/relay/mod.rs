@@ -10,6 +10,7 @@
 
 mod address;
 mod admin;
+pub mod app;
 mod closing;
 mod drain;
 mod expire;
