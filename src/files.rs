@@ -10,15 +10,14 @@ use std::sync::Arc;
 /// What a directory shows.
 pub const INDEX: &str = "index.html";
 
-/// First segments that are the relay's own, now or with a further protocol: no file is served there.
-pub const OWN: [&str; 7] = [
+/// First segments that are the relay's own: no file is served there.
+pub const OWN: [&str; 6] = [
     "channels",
     "connections",
     "echo",
     "healthz",
     "metrics",
     "readyz",
-    "socket.io",
 ];
 
 /// One file.

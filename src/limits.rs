@@ -235,6 +235,15 @@ pub struct Limits {
     /// Bytes of all files that are served together, beside `memory_bytes_max`. Over: refused at
     /// start.
     pub static_bytes_max: usize,
+    /// Engine.IO sessions at once. Over: 503.
+    pub sessions_max: usize,
+    /// The `maxPayload` that Engine.IO clients are told: the body of a POST, one WebSocket message,
+    /// and the text and attachments of one event together. Over: 413, or the session ends.
+    pub payload_bytes_max: usize,
+    /// From the handshake of a session to its first namespace. Over: the session ends.
+    pub connect_timeout_ms: u64,
+    /// From the WebSocket of an upgrade to the packet that completes it. Over: that WebSocket goes.
+    pub upgrade_timeout_ms: u64,
 }
 
 /// The default of `message_bytes_max`.
@@ -250,7 +259,13 @@ const HISTORY_BYTES: usize = 2 * MESSAGE_BYTES;
 /// The default of `history_memory_max`.
 const HISTORY_MEMORY: usize = 64 * MESSAGE_BYTES;
 
+/// The default of `payload_bytes_max`: a message of `MESSAGE_BYTES` that is not text fits a POST as
+/// base64, with the event around it.
+const PAYLOAD_BYTES: usize = 1_500_000;
+
 const _: () = assert!(LAG_BYTES >= MESSAGE_BYTES);
+const _: () =
+    assert!(PAYLOAD_BYTES > MESSAGE_BYTES / 3 * 4 + 4096 && PAYLOAD_BYTES < LAG_BYTES / 4 * 3);
 const _: () = assert!(UNFLUSHED_BYTES >= MESSAGE_BYTES && UNFLUSHED_BYTES <= LAG_BYTES);
 const _: () = assert!(MEMORY_BYTES > 2 * (LAG_BYTES + MESSAGE_BYTES));
 const _: () = assert!(HISTORY_BYTES <= LAG_BYTES / 2 && HISTORY_BYTES > MESSAGE_BYTES);
@@ -291,6 +306,10 @@ impl Default for Limits {
             poll_hold_ms: 25_000,
             retry_ms: 2_000,
             static_bytes_max: 64 * MESSAGE_BYTES,
+            sessions_max: 100_000,
+            payload_bytes_max: PAYLOAD_BYTES,
+            connect_timeout_ms: 45_000,
+            upgrade_timeout_ms: 10_000,
         }
     }
 }
@@ -303,6 +322,8 @@ const _: () = assert!(2 * HEAD_BYTES_MOST <= SCRATCH_BYTES as u64);
 
 /// The largest `channels_max`: a channel's index fits a timer's entry.
 const CHANNELS_MOST: u64 = (1 << SLOT_BITS) - 1;
+/// The largest `sessions_max`: so does a session's.
+const SESSIONS_MOST: u64 = (1 << SLOT_BITS) - 1;
 /// The largest `connections_max`.
 const CONNECTIONS_MOST: u64 = 10_000_000;
 const _: () = assert!(
@@ -341,104 +362,13 @@ pub const RANGES: &[(&str, u64, u64)] = &[
     ("poll_hold", 1_000, 600_000),
     ("retry", 100, 3_600_000),
     ("static_bytes_max", 1, 1 << 40),
+    ("sessions_max", 1, SESSIONS_MOST),
+    ("socketio_payload_max", 1, 1 << 31),
+    ("connect_timeout", 10, 3_600_000),
+    ("upgrade_timeout", 10, 3_600_000),
 ];
 
-impl Limits {
-    /// Refuses combinations that contradict each other, each with one clear sentence.
-    pub fn check(&self) -> Result<(), String> {
-        let no = |text: String| Err(text);
-        if self.lag_bytes_max < self.message_bytes_max {
-            return no(format!(
-                "lag_bytes_max ({}) is below message_bytes_max ({}): one message would close every slow subscriber",
-                self.lag_bytes_max, self.message_bytes_max
-            ));
-        }
-        if self.unflushed_bytes_max > self.lag_bytes_max {
-            return no(format!(
-                "unflushed_bytes_max ({}) is above lag_bytes_max ({}): subscribers would be closed before publishers are slowed",
-                self.unflushed_bytes_max, self.lag_bytes_max
-            ));
-        }
-        if self.mailbox_bytes_max < self.message_bytes_max {
-            return no(format!(
-                "mailbox_bytes_max ({}) is below message_bytes_max ({})",
-                self.mailbox_bytes_max, self.message_bytes_max
-            ));
-        }
-        let window = self.lag_bytes_max.saturating_add(self.message_bytes_max);
-        if self.memory_bytes_max / 2 < window {
-            return no(format!(
-                "memory_bytes_max ({}) is below twice lag_bytes_max plus message_bytes_max ({window}): one channel could take it all",
-                self.memory_bytes_max
-            ));
-        }
-        if self.connections_per_address_max > self.connections_max {
-            return no(format!(
-                "connections_per_address_max ({}) is above connections_max ({})",
-                self.connections_per_address_max, self.connections_max
-            ));
-        }
-        self.check_history()
-    }
-
-    /// Whether anything is kept for those who come late: each of the three bounds of a channel's
-    /// history turns it off.
-    pub const fn keeps_history(&self) -> bool {
-        self.history_messages_max > 0 && self.history_age_ms > 0 && self.history_bytes_max > 0
-    }
-
-    fn check_history(&self) -> Result<(), String> {
-        if !self.keeps_history() {
-            return Ok(());
-        }
-        if self.history_bytes_max > self.lag_bytes_max / 2 {
-            return Err(format!(
-                "history_bytes ({}) is above half of lag_bytes_max ({}): who resumes would lag before it has read anything",
-                self.history_bytes_max, self.lag_bytes_max
-            ));
-        }
-        if self.history_bytes_max > self.history_memory_max {
-            return Err(format!(
-                "history_bytes ({}) is above history_memory ({}): not even one channel could keep that much",
-                self.history_bytes_max, self.history_memory_max
-            ));
-        }
-        if self.history_memory_max > self.memory_bytes_max / 2 {
-            return Err(format!(
-                "history_memory ({}) is above half of memory_bytes_max ({}): too little would be left for what is on its way",
-                self.history_memory_max, self.memory_bytes_max
-            ));
-        }
-        Ok(())
-    }
-
-    /// Lowers what is kept as history to what the other bounds allow.
-    pub fn fit_history(&mut self) {
-        let memory = self.history_memory_max.min(self.memory_bytes_max / 2);
-        self.history_memory_max = memory;
-        self.history_bytes_max = self
-            .history_bytes_max
-            .min(self.lag_bytes_max / 2)
-            .min(memory);
-    }
-
-    /// Bytes of a compressed message before it is inflated: what does not shrink may grow a little,
-    /// and each flush of the sender adds five bytes.
-    pub const fn compressed_bytes_max(&self) -> u64 {
-        let most = self.message_bytes_max as u64;
-        most + most / 8 + 1024
-    }
-
-    /// How many fragments one message may have: enough for fragments of 16 bytes, and 1024 more.
-    pub const fn fragments_max(&self) -> u32 {
-        let n = 1024 + self.message_bytes_max / 16;
-        if n > u32::MAX as usize {
-            u32::MAX
-        } else {
-            n as u32
-        }
-    }
-}
+mod check;
 
 #[cfg(test)]
 mod tests;

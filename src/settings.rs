@@ -37,6 +37,8 @@ pub struct Settings {
     pub start: Begin,
     /// What is served at `/` beside all else.
     pub files: Files,
+    /// Where Socket.IO is spoken, and how.
+    pub socketio: SocketIo,
 }
 
 impl fmt::Debug for Settings {
@@ -55,7 +57,34 @@ impl fmt::Debug for Settings {
             .field("no_deflate", &self.no_deflate)
             .field("start", &self.start)
             .field("files", &self.files)
+            .field("socketio", &self.socketio)
             .finish()
+    }
+}
+
+/// Where Socket.IO is spoken, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketIo {
+    /// The path of its requests, which begins and ends with `/`; empty: it is not spoken.
+    pub path: String,
+    /// The channel that is the namespace `/`.
+    pub channel: String,
+    /// Whether a client that lost its connection gets what it missed: every event then has its id
+    /// as a last argument.
+    pub recovery: bool,
+    /// The path of bare Engine.IO sessions, whose messages an embedding program takes; empty: none.
+    pub engine_path: String,
+}
+
+impl Default for SocketIo {
+    /// As its clients expect it.
+    fn default() -> SocketIo {
+        SocketIo {
+            path: "/socket.io/".to_owned(),
+            channel: "socket.io".to_owned(),
+            recovery: false,
+            engine_path: String::new(),
+        }
     }
 }
 

@@ -140,6 +140,6 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         poll_hold_ms: *rng.pick(&[1000, 5000]),
         ..Limits::default()
     };
-    limits.fit_history();
+    limits.fit();
     limits
 }

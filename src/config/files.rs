@@ -3,7 +3,8 @@
 //! Rules:
 //! - What can be seen is served, or the start is refused with the reason: a file that cannot be
 //!   read, a link that leads out of the directory, a name that no path can have or that is the
-//!   relay's own would otherwise be found out in production.
+//!   relay's own would otherwise be found out in production. Of the path of Socket.IO only what that
+//!   path itself leads to is: its client's file may lie below.
 //! - Names that begin with a dot are left out, with all that is below them; only `.well-known` at
 //!   the top is served (RFC 8615).
 //! - Once: who changes a file starts the relay again.
@@ -16,9 +17,10 @@ use sha1::{Digest, Sha1};
 
 use super::Config;
 use super::media::media_type;
-use crate::files::{File, Files, OWN};
+use crate::files::{File, Files, INDEX, OWN};
 use crate::http::is_file_name;
 use crate::limits::{STATIC_DEPTH_MAX, STATIC_FILES_MAX};
+use crate::settings::SocketIo;
 
 /// The files of the directory that the configuration names, if it names one. An error is one line.
 pub fn load(config: &Config) -> Result<Option<Files>, String> {
@@ -28,9 +30,25 @@ pub fn load(config: &Config) -> Result<Option<Files>, String> {
     let refuse = |problem| format!("static {directory:?} {problem}");
     let bytes_max = config.settings.limits.static_bytes_max;
     let all = read(directory, bytes_max, STATIC_FILES_MAX).map_err(refuse)?;
+    let names = || all.iter().map(|(name, _)| name.as_str());
+    if let Some(name) = names().find(|name| hidden(&config.settings.socketio, name)) {
+        let problem = "lies where Socket.IO is spoken (socketio_path)";
+        return Err(refuse(self::refuse(name, problem)));
+    }
     let bytes: usize = all.iter().map(|(_, file)| file.body.len()).sum();
     tracing::info!(files = all.len(), bytes, "serving the files of {directory}");
     Ok(Some(Files::new(all)))
+}
+
+/// Whether nobody could get the file of this name, since its path is that of sessions.
+fn hidden(socketio: &SocketIo, name: &str) -> bool {
+    let paths = [&socketio.path, &socketio.engine_path];
+    paths.into_iter().any(|path| {
+        let own = path.trim_matches('/');
+        let below = name.strip_prefix(own);
+        !own.is_empty()
+            && below.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('/') == Some(INDEX))
+    })
 }
 
 /// What is in a directory, by path. An error says what is wrong with the directory.

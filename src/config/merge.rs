@@ -39,7 +39,11 @@ pub fn merge(
         set.map_err(|bad| refusal(&given, bad))?;
         sources.insert(given.option.key(), given.from);
     }
-    follow(&mut config.settings.limits, |key| sources.contains_key(key));
+    let limits = &mut config.settings.limits;
+    follow(limits, |key| sources.contains_key(key));
+    if !sources.contains_key(PAYLOAD) {
+        fit_channels(limits, &channels);
+    }
     config.settings.channels = channels;
     config.check()?;
     Ok((config, sources))
@@ -53,13 +57,35 @@ pub const FOLLOWERS: &[&str] = &[
     "memory_bytes_max",
     "history_bytes",
     "history_memory",
+    PAYLOAD,
 ];
+
+/// What Socket.IO clients may send at once.
+const PAYLOAD: &str = "socketio_payload_max";
+
+/// One event fits what may wait in any channel.
+fn fit_channels(limits: &mut Limits, channels: &[ChannelRule]) {
+    for lag_bytes_max in channels.iter().filter_map(|rule| rule.lag_bytes_max) {
+        let mut own = Limits {
+            lag_bytes_max,
+            ..limits.clone()
+        };
+        own.fit_payload();
+        limits.payload_bytes_max = own.payload_bytes_max;
+    }
+}
 
 /// The bounds that were not given follow those they must be in proportion to.
 pub fn follow(limits: &mut Limits, given: impl Fn(&str) -> bool) {
     let message = limits.message_bytes_max;
     if !given("lag_bytes_max") {
         limits.lag_bytes_max = message.saturating_mul(16);
+        if given(PAYLOAD) {
+            limits.lag_bytes_max = limits.lag_bytes_max.max(limits.event_bytes_max());
+        }
+    }
+    if !given(PAYLOAD) {
+        limits.payload_bytes_max = Limits::payload_for(message);
     }
     if !given("unflushed_bytes_max") {
         limits.unflushed_bytes_max = message.saturating_mul(4).min(limits.lag_bytes_max);
@@ -69,8 +95,12 @@ pub fn follow(limits: &mut Limits, given: impl Fn(&str) -> bool) {
         limits.mailbox_bytes_max = limits.mailbox_bytes_max.max(least);
     }
     if !given("memory_bytes_max") {
-        let window = limits.lag_bytes_max.saturating_add(message);
+        let largest = message.max(limits.event_bytes_max().min(limits.lag_bytes_max));
+        let window = limits.lag_bytes_max.saturating_add(largest);
         limits.memory_bytes_max = limits.memory_bytes_max.max(window.saturating_mul(2));
+    }
+    if !given(PAYLOAD) {
+        limits.fit_payload();
     }
     follow_history(limits, given);
 }
@@ -161,6 +191,43 @@ mod tests {
             assert_eq!(limits.unflushed_bytes_max, 4 * message);
         }
         assert_eq!(super::super::limits_for(1 << 20), Limits::default());
+    }
+
+    #[test]
+    fn an_event_follows_the_message_and_gives_way_to_what_may_wait() {
+        const MIB: usize = 1 << 20;
+        let payload = |message| super::super::limits_for(message).payload_bytes_max;
+        assert_eq!(payload(MIB), 1_500_000);
+        assert_eq!(payload(4 * MIB), 6_000_000);
+        assert_eq!(payload(64 * 1024), 93_750);
+        let followed = |given: &'static [&str], change: fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            change(&mut limits);
+            follow(&mut limits, |key| given.contains(&key));
+            assert_eq!(limits.check(), Ok(()));
+            (limits.payload_bytes_max, limits.lag_bytes_max)
+        };
+        let low = |l: &mut Limits| l.lag_bytes_max = MIB;
+        assert_eq!(followed(&["lag_bytes_max"], low), (MIB / 4 * 3, MIB));
+        let high = |l: &mut Limits| l.payload_bytes_max = 30 * MIB;
+        assert_eq!(followed(&[PAYLOAD], high), (30 * MIB, 40 * MIB));
+        let short = |l: &mut Limits| l.memory_bytes_max = 34 * MIB;
+        assert_eq!(followed(&["memory_bytes_max"], short).0, MIB / 4 * 3);
+    }
+
+    #[test]
+    fn an_event_fits_every_channel() {
+        const MIB: usize = 1 << 20;
+        let rule = |lag| ChannelRule {
+            pattern: "*".into(),
+            lag_bytes_max: lag,
+            ..ChannelRule::default()
+        };
+        let mut limits = Limits::default();
+        fit_channels(&mut limits, &[rule(None), rule(Some(32 * MIB))]);
+        assert_eq!(limits, Limits::default());
+        fit_channels(&mut limits, &[rule(Some(MIB)), rule(Some(32 * MIB))]);
+        assert_eq!(limits.payload_bytes_max, MIB / 4 * 3);
     }
 
     #[test]

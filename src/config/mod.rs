@@ -16,6 +16,7 @@ pub mod media;
 pub mod merge;
 pub mod options;
 pub mod show;
+pub mod socketio;
 pub mod units;
 pub mod values;
 
@@ -94,6 +95,7 @@ impl Config {
             option.check(self)?;
         }
         self.settings.limits.check()?;
+        socketio::check(&self.settings.socketio)?;
         channels::check(self)
     }
 

@@ -5,7 +5,7 @@
 
 use super::units::Unit;
 use super::values::{self, Bad};
-use super::{Config, LogFormat, logging};
+use super::{Config, LogFormat, logging, socketio};
 use crate::limits::{Limits, RANGES};
 use crate::settings::Origins;
 
@@ -64,6 +64,7 @@ const BOUNDS: &str = "Bounds (sizes as plain bytes or 64KiB, 16MiB, 1GiB)";
 const TIMES: &str = "Times (as 250ms, 10s, 2m, 1h)";
 const HISTORY: &str =
     "History (for who comes late or again; 0 messages, bytes or time: none is kept)";
+const SOCKETIO: &str = "Socket.IO (for its clients of versions 3 and 4)";
 const COMPRESSION: &str = "Compression (permessage-deflate)";
 const LOGGING: &str = "Logging (to standard error)";
 
@@ -220,7 +221,7 @@ pub const OPTIONS: &[Opt] = &[
         help: "What becomes of a subscriber that lags: close it with 1013, or skip to the newest message where its protocol can tell of the gap. The file can say so by channel: [[channels]]",
         default: "",
     },
-    bound!(Bytes lag_bytes_max, "lag-bytes-max", "Messages waiting for a subscriber that takes no more; past it, it lags", "16 x message-bytes-max"),
+    bound!(Bytes lag_bytes_max, "lag-bytes-max", "Messages waiting for a subscriber that takes no more; past it, it lags", "16 x message-bytes-max, or more if socketio-payload-max needs it"),
     bound!(Bytes unflushed_bytes_max, "unflushed-bytes-max", "Messages of one channel not yet offered to its subscribers; past it, publishers wait", "4 x message-bytes-max, at most lag-bytes-max"),
     bound!(Bytes send_buffer_bytes, "send-buffer", "The kernel's send buffer of one connection; 0 leaves it to the kernel"),
     bound!(Bytes memory_bytes_max, "memory-bytes-max", "All messages in memory together; past it, the most lagging or largest are closed", "1GiB, or more if lag-bytes-max needs it"),
@@ -253,6 +254,43 @@ pub const OPTIONS: &[Opt] = &[
         help: "Where a subscriber begins that names no message: newest, with the next one, or oldest, with all that is kept",
         default: "",
     },
+    Opt {
+        flag: "socketio-path",
+        kind: Kind::Text {
+            get: |c| Some(c.settings.socketio.path.clone()),
+            set: |c, text| socketio::path(text).map(|()| c.settings.socketio.path = text.to_owned()),
+        },
+        heading: SOCKETIO,
+        value: "PATH",
+        help: "Serve its clients at this path, with / at both ends; empty: not at all",
+        default: "",
+    },
+    Opt {
+        flag: "socketio-channel",
+        kind: Kind::Text {
+            get: |c| Some(c.settings.socketio.channel.clone()),
+            set: |c, text| socketio::channel(text).map(|()| c.settings.socketio.channel = text.to_owned()),
+        },
+        heading: SOCKETIO,
+        value: "NAME",
+        help: "The channel that is the namespace /; the namespace /NAME is the channel NAME",
+        default: "",
+    },
+    Opt {
+        flag: "socketio-recovery",
+        kind: Kind::Switch {
+            get: |c| c.settings.socketio.recovery,
+            set: |c, on| c.settings.socketio.recovery = on,
+        },
+        heading: SOCKETIO,
+        value: "BOOL",
+        help: "Send a client that was cut off what it missed, out of the channel's history; handlers then see an id as one more argument of each event",
+        default: "",
+    },
+    bound!(@ SOCKETIO Bytes "SIZE" payload_bytes_max, "socketio-payload-max", "One POST, one WebSocket message, and one event with its attachments; clients are told", "1500000, in proportion to message-bytes-max, or less if lag-bytes-max needs it"),
+    bound!(@ SOCKETIO Count "N" sessions_max, "sessions-max", "Sessions at once; further ones get 503"),
+    bound!(@ SOCKETIO Millis connect_timeout_ms, "connect-timeout", "A session without a namespace ends after this"),
+    bound!(@ SOCKETIO Millis upgrade_timeout_ms, "upgrade-timeout", "A WebSocket that does not complete its upgrade is closed after this; polling goes on"),
     Opt {
         flag: "no-deflate",
         kind: Kind::Switch { get: |c| c.settings.no_deflate, set: |c, on| c.settings.no_deflate = on },

@@ -19,8 +19,11 @@ fn fields(limits: &Limits) -> Vec<(String, String)> {
 }
 
 /// The option of a field: units are not part of an option's name, but for `bytes` before `max`;
-/// nor is `max` where history is kept.
+/// nor is `max` where history is kept. Of payloads the option says whose they are.
 fn key_of_field(field: &str) -> String {
+    if field == "payload_bytes_max" {
+        return "socketio_payload_max".to_owned();
+    }
     let history = field.starts_with("history_");
     let units = if history {
         &["_ms", "_max"]
@@ -171,6 +174,13 @@ const FILE_ERRORS: &[(&str, &str)] = &[
     ("history_bytes = '9MiB'", "history_bytes (9437184) is above half of lag_bytes_max (16777216)"),
     ("history_memory = '1GiB'", "history_memory (1073741824) is above half of memory_bytes_max (1073741824)"),
     ("poll_hold = '999ms'", "f.toml line 1: poll_hold \"999ms\" is too small; allowed: 1s to 10m"),
+    ("socketio_path = 'socket.io'", "f.toml line 1: socketio_path \"socket.io\" does not begin and end with /; allowed: a path such as /socket.io/"),
+    ("socketio_path = '/channels/io/'", "f.toml line 1: socketio_path \"/channels/io/\" is below a path of the relay's own"),
+    ("socketio_channel = '..'", "f.toml line 1: socketio_channel \"..\" is not a channel name; allowed: 1 to 255 bytes"),
+    ("socketio_recovery = 'yes'", "f.toml line 1: socketio_recovery 'yes' is of the wrong type; allowed: true or false"),
+    ("socketio_payload_max = '1GiB'\nlag_bytes_max = '1GiB'", "socketio_payload_max (1073741824) is above three quarters of lag_bytes_max (1073741824)"),
+    ("connect_timeout = '1ms'", "f.toml line 1: connect_timeout \"1ms\" is too small; allowed: 10ms to 1h"),
+    ("sessions_max = 0", "f.toml line 1: sessions_max \"0\" is too small; allowed: 1 to 16777215"),
     ("start = 'last'", "f.toml line 1: start \"last\" is not a place to start; allowed: newest, oldest"),
 ];
 

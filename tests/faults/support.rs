@@ -70,7 +70,7 @@ impl Relay {
         };
         config.settings.limits.history_messages_max = 0;
         change(&mut config);
-        config.settings.limits.fit_history();
+        config.settings.limits.fit();
         let server = Server::bind(&config).unwrap_or_else(|e| panic!("{e}"));
         Relay::run(server)
     }

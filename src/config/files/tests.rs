@@ -163,7 +163,7 @@ fn exactly_so_deep_is_read_and_deeper_is_refused() {
 
 #[test]
 fn what_nobody_could_ask_for_is_refused() {
-    for name in ["channels", "socket.io", "healthz"] {
+    for name in ["channels", "echo", "healthz"] {
         let own = Directory::new(&format!("own-{name}")).with(name, "");
         assert_eq!(
             own.refused(),
@@ -189,6 +189,38 @@ fn what_nobody_could_ask_for_is_refused() {
         directory.refused(),
         "has \"s\", which is neither a file nor a directory"
     );
+}
+
+#[test]
+fn the_client_of_socket_io_may_lie_beside_its_path_but_nothing_in_it() {
+    let with = |name: &str, path: &str| {
+        let directory = Directory::new("socketio").with(name, "");
+        let mut config = Config {
+            static_dir: Some(directory.0.to_str().unwrap().to_owned()),
+            ..Config::default()
+        };
+        config.settings.socketio.path = path.to_owned();
+        load(&config).map(|files| files.unwrap().len())
+    };
+    for (name, path) in [
+        ("socket.io/socket.io.min.js", "/socket.io/"),
+        ("socket.io.js", "/socket.io/"),
+        ("socket.io/a/index.html", "/socket.io/"),
+        ("socket.io/index.html", "/app/io/"),
+        ("socket.io", ""),
+        ("index.html", ""),
+    ] {
+        assert_eq!(with(name, path), Ok(1), "{name} {path}");
+    }
+    for (name, path) in [
+        ("socket.io", "/socket.io/"),
+        ("socket.io/index.html", "/socket.io/"),
+        ("app/io", "/app/io/"),
+    ] {
+        let error = with(name, path).unwrap_err();
+        let end = format!("has {name:?}, which lies where Socket.IO is spoken (socketio_path)");
+        assert!(error.ends_with(&end), "{error}");
+    }
 }
 
 #[test]
