@@ -67,7 +67,9 @@ fn samples(option: &Opt) -> [String; 3] {
         "slow" => ["skip", "close", "skip"],
         "start" => ["oldest", "newest", "oldest"],
         "static" => ["one", "two", "three"],
-        "no-page" | "no-deflate" => ["true", "false", "true"],
+        "socketio-path" => ["/one/", "", "/three/io/"],
+        "socketio-channel" => ["one", "two", "three"],
+        "no-page" | "no-deflate" | "socketio-recovery" => ["true", "false", "true"],
         _ => return [1, 2, 3].map(|more| bound_plus(option, more)),
     };
     words.map(str::to_owned)
@@ -185,7 +187,9 @@ fn a_larger_message_alone_just_works_and_what_was_given_stays() {
     assert_eq!(value(&text, "lag_bytes_max"), "\"2GiB\"");
     assert_eq!(value(&text, "unflushed_bytes_max"), "\"512MiB\"");
     assert_eq!(value(&text, "mailbox_bytes_max"), "\"512MiB\"");
-    assert_eq!(value(&text, "memory_bytes_max"), "\"4352MiB\"");
+    // Two windows, each with the largest event as base64 behind it.
+    assert_eq!(value(&text, "socketio_payload_max"), "\"187500KiB\"");
+    assert_eq!(value(&text, "memory_bytes_max"), "\"4694304KiB\"");
     let text = check(
         &["--lag-bytes-max=2MiB"],
         &[("LONGWAVE_MEMORY_BYTES_MAX", "64MiB")],
@@ -193,11 +197,14 @@ fn a_larger_message_alone_just_works_and_what_was_given_stays() {
     assert_eq!(value(&text, "lag_bytes_max"), "\"2MiB\"");
     assert_eq!(value(&text, "unflushed_bytes_max"), "\"2MiB\"");
     assert_eq!(value(&text, "memory_bytes_max"), "\"64MiB\"");
+    assert_eq!(value(&text, "socketio_payload_max"), "1500000");
+    let text = check(&["--socketio-payload-max=30MiB"], &[]);
+    assert_eq!(value(&text, "lag_bytes_max"), "\"40MiB\"");
 }
 
 #[test]
 fn contradictions_are_refused() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (
             &["--lag-bytes-max=1KiB"],
             "lag_bytes_max (1024) is below message_bytes_max",
@@ -221,6 +228,10 @@ fn contradictions_are_refused() {
         (
             &["--lag-bytes-max=8MiB", "--history-bytes=5MiB"],
             "history_bytes (5242880) is above half of lag_bytes_max (8388608)",
+        ),
+        (
+            &["--lag-bytes-max=8MiB", "--socketio-payload-max=7MiB"],
+            "socketio_payload_max (7340032) is above three quarters of lag_bytes_max (8388608)",
         ),
     ];
     for (flags, start) in cases {
