@@ -2,13 +2,22 @@
 //!
 //! They are ignored so that `cargo test` passes with Rust alone; `.ci/run` installs the runtimes and
 //! runs them too. Here nothing passes by being skipped: a runtime that is missing, a test file that
-//! is gone, and a test that its own runner skipped are all failures.
+//! is gone, and a test that its own runner skipped are all failures. Nothing runs without end either.
+//!
+//! `LONGWAVE_BIN` names another binary, such as the release build.
+
+#[path = "clients/bounded.rs"]
+mod bounded;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_longwave");
+/// Each runner takes two or three minutes on a quiet machine; their own tests have bounds that are tighter.
+const LIMIT: Duration = Duration::from_secs(480);
+/// Most of this suite's time is its own, and it has a bound of its own too.
+const AUTOBAHN_LIMIT: Duration = Duration::from_secs(900);
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,33 +28,28 @@ fn program(variable: &str, usual: PathBuf) -> PathBuf {
     std::env::var_os(variable).map_or(usual, PathBuf::from)
 }
 
-/// Runs a command at the root of the project and gives what it printed; panics unless it succeeds.
-fn run(program: &Path, arguments: &[&OsStr]) -> String {
-    let output = Command::new(program)
+fn binary() -> PathBuf {
+    program("LONGWAVE_BIN", env!("CARGO_BIN_EXE_longwave").into())
+}
+
+/// Runs a command at the root of the project and gives what it printed; panics unless it succeeds in time.
+fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> String {
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .current_dir(root())
-        .env("LONGWAVE_BIN", BINARY)
-        .env_remove("NODE_TEST_CONTEXT")
-        .output()
-        .unwrap_or_else(|e| {
-            panic!(
-                "cannot start {}: {e}; `.ci/run ignored` installs what is missing",
-                program.display()
-            )
-        });
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    println!("{text}");
-    assert!(
-        output.status.success(),
-        "{} failed: {}",
-        program.display(),
-        output.status
-    );
-    text
+        .env("LONGWAVE_BIN", binary())
+        .env_remove("NODE_TEST_CONTEXT");
+    let name = program.display();
+    let ended = bounded::run(&mut command, limit).unwrap_or_else(|e| {
+        panic!("cannot start {name}: {e}; `.ci/run ignored` installs what is missing")
+    });
+    println!("{}", ended.text);
+    let status = ended
+        .status
+        .unwrap_or_else(|| panic!("{name} was killed, for it had not ended after {limit:?}"));
+    assert!(status.success(), "{name} failed: {status}");
+    ended.text
 }
 
 /// The files of a directory whose names end so, sorted; panics when there is none.
@@ -72,7 +76,7 @@ fn node(directory: &str) {
     let files = files(directory, ".test.mjs");
     let mut arguments = vec![OsStr::new("--test"), OsStr::new("--test-reporter=spec")];
     arguments.extend(files.iter().map(|path| path.as_os_str()));
-    let text = run(&program("NODE", "node".into()), &arguments);
+    let text = run(&program("NODE", "node".into()), &arguments, LIMIT);
     assert!(
         summary(&text, "pass").is_some_and(|n| n > 0),
         "no test passed in {directory}"
@@ -99,7 +103,7 @@ fn browser() {
 fn python_clients() {
     let python = program("LONGWAVE_PYTHON", root().join("target/python/bin/python"));
     let arguments = ["-m", "unittest", "discover", "-v", "-s", "tests/clients"].map(OsStr::new);
-    let text = run(&python, &arguments);
+    let text = run(&python, &arguments, LIMIT);
     assert!(!text.contains("Ran 0 tests"), "no test ran");
     assert!(!text.contains("(skipped="), "skipped tests");
 }
@@ -107,7 +111,31 @@ fn python_clients() {
 #[test]
 #[ignore = "needs autobahn"]
 fn autobahn() {
-    run(&root().join("tests/autobahn/ci.sh"), &[OsStr::new(BINARY)]);
+    let script = root().join("tests/autobahn/ci.sh");
+    run(&script, &[binary().as_os_str()], AUTOBAHN_LIMIT);
+}
+
+#[test]
+fn what_does_not_end_is_killed_with_all_that_it_started() {
+    let began = Instant::now();
+    let mut command = Command::new("sh");
+    // One that leaves the process group, and one that goes on when its parent has ended.
+    command.args(["-c", "echo begun; setsid sleep 300 & sleep 301 & sleep 302"]);
+    let ended = bounded::run(&mut command, Duration::from_secs(2)).unwrap();
+    assert!(ended.status.is_none());
+    assert_eq!(ended.text, "begun\n");
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "setsid sleep 300 & sleep 0.1; echo $LONGWAVE_TEST_RUN",
+    ]);
+    let ended = bounded::run(&mut command, Duration::from_secs(60)).unwrap();
+    assert!(ended.status.unwrap().success());
+    assert!(
+        began.elapsed() < Duration::from_secs(60),
+        "it waited for what was left"
+    );
+    assert_eq!(bounded::marked(ended.text.trim()), []);
 }
 
 #[test]

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { atEnd } from "../clients/bounds.mjs";
 import { startCutter } from "../clients/cutter.mjs";
 import { freePort, publish, startBrowser, startRelay } from "./support.mjs";
 
@@ -27,7 +28,6 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await relay?.kill();
-  pages?.close();
 });
 
 /** A server of empty pages, of an origin that is not the relay's. */
@@ -36,7 +36,11 @@ async function startPages() {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const origin = `http://127.0.0.1:${server.address().port}`;
-  return { origin, url: `${origin}/`, close: () => server.close() };
+  atEnd(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { origin, url: `${origin}/` };
 }
 
 /** A relay of the test's own. */

@@ -15,26 +15,22 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { crc32, deflateSync } from "node:zlib";
 import { chromium } from "playwright-core";
+import { atEnd, owned, within } from "../clients/bounds.mjs";
+
+export { freePort } from "../clients/bounds.mjs";
 
 const BROWSER_ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const START_MS = 10_000;
-
-/** A port that was free a moment ago. */
-export async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
+const ANSWER_MS = 10_000;
+// A browser may be started while everything else on the machine is, too.
+const BROWSER_MS = 60_000;
 
 /** The relay on a port; `kill()` is as sudden as a crash, `stop()` is in order, `freeze()` leaves its connections open and silent. */
 export async function startRelay(port, ...args) {
   const binary = process.env.LONGWAVE_BIN;
   if (!binary) throw new Error("set LONGWAVE_BIN to the server binary");
-  const child = spawn(binary, ["--listen", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = owned(spawn(binary, ["--listen", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "ignore", "inherit"] }));
   const exited = once(child, "exit");
   await answering(`http://127.0.0.1:${port}/healthz`, child);
   return {
@@ -52,7 +48,7 @@ export async function startRelay(port, ...args) {
 async function answering(url, child) {
   const end = Date.now() + START_MS;
   while (Date.now() < end && child.exitCode === null) {
-    const reply = await fetch(url).catch(() => null);
+    const reply = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => null);
     if (reply?.ok) return;
     await sleep(30);
   }
@@ -61,7 +57,9 @@ async function answering(url, child) {
 
 /** Publishes as curl does. */
 export async function publish(base, channel, body, type = "text/plain") {
-  const reply = await fetch(`${base}channels/${encodeURIComponent(channel)}`, { method: "POST", body, headers: { "content-type": type } });
+  const reply = await fetch(`${base}channels/${encodeURIComponent(channel)}`, {
+    method: "POST", body, headers: { "content-type": type }, signal: AbortSignal.timeout(ANSWER_MS),
+  });
   if (!reply.ok) throw new Error(`publish: ${reply.status}`);
 }
 
@@ -87,7 +85,7 @@ export async function startProxy(target, prefix, tls) {
   server.on("upgrade", (request, socket, head) => tunnel(target, strip(request.url), request, socket, head, state));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
+  const proxy = {
     url: `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}${prefix}/`,
     get upgrades() { return state.upgrades; },
     mute() { state.muted = true; },
@@ -101,6 +99,8 @@ export async function startProxy(target, prefix, tls) {
       server.close();
     },
   };
+  atEnd(() => proxy.close());
+  return proxy;
 }
 
 function forward(target, path, request, response) {
@@ -137,20 +137,25 @@ function tie(one, other, state) {
 
 /** A browser whose windows share nothing; `troubles` collects script errors and refused resources. */
 export async function startBrowser() {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_ARGS });
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  const browser = await chromium.launch({ executablePath, args: BROWSER_ARGS, timeout: BROWSER_MS });
   const troubles = [];
   return {
     troubles,
     async window(url, options = {}) {
-      const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });
-      const page = await context.newPage();
+      const context = await within(browser.newContext({ viewport: { width: 1180, height: 760 }, ...options }), "context", BROWSER_MS);
+      const page = await within(context.newPage(), "page", BROWSER_MS);
       page.setDefaultTimeout(15_000);
+      // The driver's own waits have an end, but for this one.
+      const evaluate = page.evaluate.bind(page);
+      page.evaluate = (...all) => within(evaluate(...all), "end of a script in the page", BROWSER_MS);
       page.on("pageerror", error => troubles.push(String(error)));
       page.on("console", line => /Content Security Policy|Uncaught/.test(line.text()) && troubles.push(line.text()));
       if (url) await page.goto(url);
       return page;
     },
-    close: () => browser.close(),
+    // A browser that does not close is killed by its driver when this process ends.
+    close: () => within(browser.close(), "end of the browser"),
   };
 }
 

@@ -8,17 +8,11 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 
+import { freePort, owned, within } from './bounds.mjs';
+
+export { within };
 export const WAIT = 10_000;
 export const MIB = 1024 * 1024;
-
-async function freePort() {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  listener.close();
-  await once(listener, 'close');
-  return port;
-}
 
 function accepts(port) {
   return new Promise((resolve) => {
@@ -29,27 +23,13 @@ function accepts(port) {
 }
 
 // Rejects when `promise` takes longer than WAIT.
-export async function within(promise, what) {
-  const timer = new AbortController();
-  const late = sleep(WAIT, undefined, { signal: timer.signal }).then(
-    () => { throw new Error(`no ${what} within ${WAIT} ms`); },
-    () => {},
-  );
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timer.abort();
-  }
-}
-
-// A running longwave on a free port of 127.0.0.1; it is killed when the test `t` ends.
 export const start = async (t, ...options) => startAt(t, await freePort(), ...options);
 
 // The same on a given port, such as that of one before it. `kill()` is as sudden as a crash.
 export async function startAt(t, port, ...options) {
-  const child = spawn(process.env.LONGWAVE_BIN, ['--listen', `127.0.0.1:${port}`, ...options], {
+  const child = owned(spawn(process.env.LONGWAVE_BIN, ['--listen', `127.0.0.1:${port}`, ...options], {
     stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  }));
   const exit = once(child, 'exit').then(([code]) => code);
   const kill = async () => { child.kill('SIGKILL'); await exit; };
   t.after(kill);
@@ -96,7 +76,8 @@ export function refusal(url, protocols, options) {
 
 // Publishes a text, or bytes of a type; the answer's status has to tell of success.
 export async function publish(http, channel, body, headers = { 'Content-Type': 'text/plain' }) {
-  const answer = await fetch(`${http}/channels/${channel}`, { method: 'POST', body, headers });
+  const signal = AbortSignal.timeout(WAIT);
+  const answer = await fetch(`${http}/channels/${channel}`, { method: 'POST', body, headers, signal });
   if (!answer.ok) throw new Error(`publishing: ${answer.status} ${await answer.text()}`);
   await answer.arrayBuffer();
 }

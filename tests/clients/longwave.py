@@ -4,7 +4,9 @@ The binary is named by LONGWAVE_BIN. Every wait has an end: a server that hangs 
 """
 
 import base64
+import faulthandler
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,11 +18,21 @@ from websockets.sync.client import connect
 WAIT = 10.0
 MIB = 1024 * 1024
 
+# All tests together take a minute. Whatever waits without end then shows where, and ends.
+faulthandler.dump_traceback_later(float(os.environ.get("TESTS_SECONDS", "400")), exit=True)
+
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
+    for _ in range(100):
+        with socket.socket() as s:
+            port = random.randrange(15_000, 32_000)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")
 
 
 class Server:
