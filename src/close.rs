@@ -77,6 +77,15 @@ reasons! {
     PollTimeout, "poll_timeout", 0, 408, "no message yet, ask again";
     /// The function that an iframe is to call is missing or not allowed.
     BadCallback, "bad_callback", 0, 400, "callback must be parent. and names joined by dots";
+    // -- Socket.IO: what the peer sent
+    /// A packet of no type that a client sends, an empty one, or bytes that are not base64 (Engine.IO v4).
+    BadEnginePacket, "bad_engine_packet", 1002, 400, "malformed Engine.IO packet";
+    /// A packet whose parts are not what its type has (Socket.IO v5).
+    BadPacket, "bad_packet", 1002, 400, "malformed Socket.IO packet";
+    /// An event under a name that clients and servers use among themselves (Socket.IO v5).
+    ReservedEvent, "reserved_event", 1008, 400, "this event name is reserved";
+    /// Attachments that are too many, or not what stands in their place (Socket.IO v5).
+    BadAttachments, "bad_attachments", 1008, 400, "attachments do not fit their placeholders, or are more than 1024";
     // -- slow, silent or in the way
     /// A subscriber more than `lag_bytes_max` behind.
     Lagged, "lagged", 1013, 503, "lagged";

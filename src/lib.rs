@@ -5,8 +5,8 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 | `limits`, `close`, `mark`, `files`, `settings`, `counters` |
-//! | 1 | `wire`, `buf`, `timers` |
-//! | 2 | `ws`, `http`, `stream` |
+//! | 1 | `wire`, `buf`, `timers`, `event` |
+//! | 2 | `ws`, `http`, `stream`, `socketio` |
 //! | 3 | `hub` |
 //! | 4 | `conn` |
 //! | 5 | `relay` |
@@ -22,10 +22,12 @@ pub mod mark;
 pub mod settings;
 
 pub mod buf;
+pub mod event;
 pub mod timers;
 pub mod wire;
 
 pub mod http;
+pub mod socketio;
 pub mod stream;
 pub mod ws;
 

@@ -45,6 +45,17 @@ pub const LINES_MAX: usize = 1000;
 pub const CONTENT_TYPE_BYTES_MAX: usize = 180;
 /// Bytes of an event name that is passed on; a message with a longer one goes out without it.
 pub const EVENT_NAME_BYTES_MAX: usize = 255;
+/// Attachments of one packet of a Socket.IO client; more: closed.
+pub const ATTACHMENTS_MAX: usize = 1024;
+/// Attachments of one event to Socket.IO clients; a message with more goes out as text. The official
+/// parser, from 4.2.6 on, drops the connection over ten.
+pub const SAID_ATTACHMENTS_MAX: usize = 10;
+/// Arguments of one event to Socket.IO clients, who call a function with them: there is an end to what
+/// their stack takes. A message with more goes out as text.
+pub const EVENT_ARGUMENTS_MAX: usize = 4096;
+/// How deep arrays and objects of an event may lie in each other; a message with deeper ones goes out as
+/// text. Clients walk them by recursion, in Python by two of its thousand calls for each.
+pub const EVENT_DEPTH_MAX: usize = 256;
 /// Bytes of the name of the function that an iframe calls; more: 400.
 pub const CALLBACK_BYTES_MAX: usize = 128;
 /// Different sets of channels that hear one channel; more: 503. Each holds a copy of what is
@@ -273,6 +284,7 @@ const _: () = assert!(HISTORY_MEMORY >= HISTORY_BYTES && HISTORY_MEMORY <= MEMOR
 const _: () = assert!(SCRATCH_BYTES <= READ_BYTES_PER_TURN);
 const _: () = assert!(WRITES_PER_CHANNEL <= WRITES_PER_TURN);
 const _: () = assert!(REFUSALS_MAX < DESCRIPTORS_RESERVE);
+const _: () = assert!(SAID_ATTACHMENTS_MAX <= ATTACHMENTS_MAX);
 
 impl Default for Limits {
     fn default() -> Limits {

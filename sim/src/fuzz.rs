@@ -2,6 +2,7 @@
 //! committed corpus.
 
 pub use longwave::http::fuzz::{fuzz_body, fuzz_form, fuzz_request};
+pub use longwave::socketio::fuzz::fuzz_socketio;
 pub use longwave::ws::fuzz::{fuzz_decoder, fuzz_deflate, fuzz_handshake};
 
 use crate::world::run_led_by;

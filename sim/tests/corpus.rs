@@ -54,6 +54,11 @@ fn forms() {
 }
 
 #[test]
+fn socketio_packets() {
+    each("socketio", fuzz::fuzz_socketio);
+}
+
+#[test]
 fn worlds() {
     each("server_ops", fuzz::server_ops);
 }

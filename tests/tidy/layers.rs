@@ -9,8 +9,8 @@ use crate::files::File;
 /// The modules of each layer, by number.
 pub const LAYERS: &[&[&str]] = &[
     &["limits", "close", "mark", "files", "settings", "counters"],
-    &["wire", "buf", "timers"],
-    &["ws", "http", "stream"],
+    &["wire", "buf", "timers", "event"],
+    &["ws", "http", "stream", "socketio"],
     &["hub"],
     &["conn"],
     &["relay"],
@@ -25,6 +25,9 @@ const STRANGERS: &[(&str, &str)] = &[
     ("http", "ws"),
     ("stream", "ws"),
     ("stream", "http"),
+    ("socketio", "ws"),
+    ("socketio", "http"),
+    ("socketio", "stream"),
     ("conn", "hub"),
 ];
 

@@ -106,6 +106,43 @@ fn what_is_nearly_of_the_form_is_not() {
 }
 
 #[test]
+fn attachments_are_an_array_beside_the_data() {
+    let attached = |payload: &str| {
+        let event = parse(payload.as_bytes())?;
+        let json = event
+            .attachments
+            .map(|json| String::from_utf8_lossy(json).into_owned());
+        Some((event.name.into_owned(), json))
+    };
+    let with = |json: &str| Some(("a".to_owned(), Some(json.to_owned())));
+    let cases = [
+        (
+            r#"{"name":"a","data":1,"attachments":["AQI="]}"#,
+            with(r#"["AQI="]"#),
+        ),
+        (
+            r#"{ "attachments" : [ 5 ] , "data":1,"name":"a"}"#,
+            with("[ 5 ]"),
+        ),
+        (r#"{"attachments":[],"name":"a","data":1}"#, with("[]")),
+        (r#"{"\u0061ttachments":[],"name":"a","data":1}"#, with("[]")),
+        (r#"{"name":"a","data":1}"#, Some(("a".to_owned(), None))),
+        (r#"{"name":"a","data":1,"attachments":null}"#, None),
+        (r#"{"name":"a","data":1,"attachments":"AQI="}"#, None),
+        (r#"{"name":"a","data":1,"attachments":{}}"#, None),
+        (
+            r#"{"name":"a","data":1,"attachments":[],"attachments":[]}"#,
+            None,
+        ),
+        (r#"{"name":"a","attachments":[]}"#, None),
+        (r#"{"data":1,"attachments":[]}"#, None),
+    ];
+    for (payload, expected) in cases {
+        assert_eq!(attached(payload), expected, "{payload}");
+    }
+}
+
+#[test]
 fn the_arguments_of_a_listener_are_counted() {
     let cases = [
         ("[]", Some(0)),

@@ -1,0 +1,214 @@
+//! Walks over JSON, without a value being made of it.
+//!
+//! Rules:
+//! - All but [`is_json`] take only what that has let pass, and read on regardless otherwise: they may
+//!   answer wrongly then, but end.
+//! - No recursion: how deep a publisher's values lie in each other is nothing to our stack.
+//! - A member that an object has twice counts as JavaScript has it: the last one.
+
+use memchr::memchr2;
+use serde::de::IgnoredAny;
+
+use crate::limits::{EVENT_ARGUMENTS_MAX, EVENT_DEPTH_MAX};
+
+/// A part of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// `[` or `{`.
+    Open(u8),
+    /// `]` or `}`.
+    Close,
+    /// `,`
+    Comma,
+    /// A string, with its quotes, a number, `true`, `false` or `null`.
+    Word(&'a str),
+}
+
+/// Whether a text is JSON, all of it. Halves of surrogate pairs pass, as they do in JavaScript.
+pub fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// The tokens of JSON, without colons, each with its place.
+pub fn tokens(json: &str) -> impl Iterator<Item = (usize, Token<'_>)> {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while matches!(bytes.get(at)?, b' ' | b'\t' | b'\n' | b'\r' | b':') {
+            at += 1;
+        }
+        let start = at;
+        let (length, token) = match bytes[at] {
+            open @ (b'[' | b'{') => (1, Token::Open(open)),
+            b']' | b'}' => (1, Token::Close),
+            b',' => (1, Token::Comma),
+            first => {
+                let length = match first {
+                    b'"' => string(&bytes[at..]),
+                    _ => scalar(&bytes[at..]),
+                };
+                (length, Token::Word(json.get(at..at + length)?))
+            }
+        };
+        at += length;
+        Some((start, token))
+    })
+}
+
+/// The length of a string with its quotes.
+fn string(bytes: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
+}
+
+/// The length of a number or a name.
+fn scalar(bytes: &[u8]) -> usize {
+    let ends = |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+    // One at least: a walk over anything ends.
+    bytes.iter().position(ends).unwrap_or(bytes.len()).max(1)
+}
+
+/// Whether clients can be given a value as the data of an event: neither too deep nor, as an array, with
+/// too many elements.
+pub fn is_modest(json: &str) -> bool {
+    // A level takes two characters, and so does an element.
+    json.len() <= 2 * EVENT_DEPTH_MAX || {
+        let (depth, elements) = shape(json);
+        depth <= EVENT_DEPTH_MAX && elements <= EVENT_ARGUMENTS_MAX
+    }
+}
+
+/// How deep arrays and objects lie in each other, and how many elements or members the outermost has, if
+/// it has any; else 1.
+fn shape(json: &str) -> (usize, usize) {
+    let (mut depth, mut deepest, mut elements) = (0usize, 0, 1);
+    for (_, token) in tokens(json) {
+        match token {
+            Token::Open(_) => depth += 1,
+            Token::Close => depth = depth.saturating_sub(1),
+            Token::Comma if depth == 1 => elements += 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    (deepest, elements)
+}
+
+/// What a key means for attachments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Placeholder,
+    Num,
+    Other,
+}
+
+/// An array or object that a walk is in.
+struct Level {
+    object: bool,
+    /// The key whose value is next; `None`: a key is.
+    key: Option<Key>,
+    /// It stands for an attachment.
+    placeholder: bool,
+    /// For which.
+    num: Option<f64>,
+    /// Something in it stands for an attachment that there is not.
+    misfit: bool,
+}
+
+/// Whether everything in a value that stands for an attachment stands for one of `count`. Values that are
+/// too deep for clients have no attachments that fit.
+///
+/// The official parser takes any object for a placeholder whose `_placeholder` is true, and throws if its
+/// `num` is not below the count; of one that is no integer it makes nothing, which we refuse.
+pub fn placeholders_fit(json: &str, count: usize) -> bool {
+    let mut levels = vec![Level::new(b'[')];
+    for (_, token) in tokens(json) {
+        let Some(level) = levels.last_mut() else {
+            return false;
+        };
+        match token {
+            Token::Open(open) => {
+                level.value(None);
+                levels.push(Level::new(open));
+            }
+            Token::Close => {
+                let misfit = level.ends_in_misfit(count);
+                levels.pop();
+                match levels.last_mut() {
+                    Some(around) => around.misfit |= misfit,
+                    None => return false,
+                }
+            }
+            Token::Comma => level.key = None,
+            Token::Word(word) if level.object && level.key.is_none() => {
+                level.key = Some(key(word));
+            }
+            Token::Word(word) => level.value(Some(word)),
+        }
+        if levels.len() > EVENT_DEPTH_MAX + 1 {
+            return false;
+        }
+    }
+    levels.len() == 1 && !levels[0].misfit
+}
+
+impl Level {
+    fn new(open: u8) -> Level {
+        Level {
+            object: open == b'{',
+            key: None,
+            placeholder: false,
+            num: None,
+            misfit: false,
+        }
+    }
+
+    /// Notes a value of it: the text of a word, or `None` for what is none.
+    fn value(&mut self, word: Option<&str>) {
+        match self.key {
+            Some(Key::Placeholder) => self.placeholder = word == Some("true"),
+            Some(Key::Num) => self.num = word.and_then(|word| word.parse().ok()),
+            Some(Key::Other) | None => {}
+        }
+    }
+
+    /// Whether it, or something in it, stands for an attachment that there is not. What lies in one that
+    /// stands for an attachment goes with it.
+    fn ends_in_misfit(&self, count: usize) -> bool {
+        if !self.placeholder {
+            return self.misfit;
+        }
+        let is_one = |num: f64| num >= 0.0 && num < count as f64 && num.fract() == 0.0;
+        !self.num.is_some_and(is_one)
+    }
+}
+
+/// What the key is whose text this is, with its quotes.
+fn key(word: &str) -> Key {
+    match unquoted(word).as_deref() {
+        Some("_placeholder") => Key::Placeholder,
+        Some("num") => Key::Num,
+        _ => Key::Other,
+    }
+}
+
+/// The text of a string of JSON; `None`: it holds half of a surrogate pair, or it is none.
+pub fn unquoted(word: &str) -> Option<std::borrow::Cow<'_, str>> {
+    match word.contains('\\') {
+        true => serde_json::from_str(word).ok().map(std::borrow::Cow::Owned),
+        false => {
+            let inner = word.strip_prefix('"')?.strip_suffix('"')?;
+            Some(std::borrow::Cow::Borrowed(inner))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
