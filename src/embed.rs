@@ -10,6 +10,7 @@ use crate::link::{Handle, mailbox};
 use crate::net::descriptors;
 use crate::net::epoll::Epoll;
 use crate::net::listen::SocketOptions;
+use crate::relay::app::App;
 use crate::server;
 use crate::wire::Role;
 
@@ -108,6 +109,17 @@ impl Server {
             connections_max,
             descriptors,
         })
+    }
+
+    /// Listens like [`Server::bind`], for a program that takes part in what its Socket.IO clients do: see
+    /// [`app`](crate::app).
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn bind_with(config: &Config, app: Box<dyn App>) -> Result<Server, BindError> {
+        let mut server = Server::bind(config)?;
+        server.server.set_app(app);
+        Ok(server)
     }
 
     /// Where it listens; port 0 has become a number.

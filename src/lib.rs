@@ -48,3 +48,4 @@ pub mod embed;
 pub use config::Config;
 pub use embed::{BindError, Server};
 pub use link::{Handle, HandleError};
+pub use relay::app;

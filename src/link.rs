@@ -1,13 +1,17 @@
 //! From other threads into a reactor: a bounded mailbox and the handle that fills it.
 
+mod emit;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 
 use crate::http::path::is_channel_name;
 use crate::limits::Limits;
 use crate::net::Waker;
+use crate::relay::app::BadEvent;
 use crate::relay::{Letter, Stop};
 use crate::ws::Kind;
 
@@ -16,20 +20,36 @@ use crate::ws::Kind;
 pub enum HandleError {
     /// The mailbox is full (`mailbox_messages_max`, `mailbox_bytes_max`): try again later.
     Full,
-    /// The message is over `message_bytes_max`.
+    /// The message is over `message_bytes_max`, or the event over `payload_bytes_max`.
     TooBig,
     /// Not a channel name: 1 to 255 bytes of UTF-8 without control characters, not `.` or `..`.
     BadChannel,
+    /// The event cannot be emitted, and why.
+    BadEvent(BadEvent),
+    /// An answer was asked for on the reactor's own thread, which would wait for itself.
+    OnReactor,
     /// The server has stopped, or was told to.
     Stopped,
+}
+
+impl From<BadEvent> for HandleError {
+    fn from(bad: BadEvent) -> HandleError {
+        match bad {
+            BadEvent::Channel => HandleError::BadChannel,
+            BadEvent::TooBig => HandleError::TooBig,
+            bad => HandleError::BadEvent(bad),
+        }
+    }
 }
 
 impl fmt::Display for HandleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            HandleError::BadEvent(bad) => return bad.fmt(f),
             HandleError::Full => "mailbox is full",
-            HandleError::TooBig => "message is over message_bytes_max",
+            HandleError::TooBig => "message is too big",
             HandleError::BadChannel => "bad channel name",
+            HandleError::OnReactor => "the reactor cannot wait for itself",
             HandleError::Stopped => "server has stopped",
         })
     }
@@ -53,6 +73,9 @@ struct Shared {
     messages_max: usize,
     bytes_max: usize,
     message_bytes_max: usize,
+    payload_bytes_max: usize,
+    /// The thread of the reactor, once it runs.
+    reactor: OnceLock<ThreadId>,
 }
 
 impl Shared {
@@ -107,11 +130,14 @@ impl Handle {
     }
 
     /// How many subscribers a channel has, once everything posted before is dealt with. Waits for
-    /// the reactor; must not be called on its thread.
+    /// the reactor, so a program that is called by it cannot ask.
     ///
     /// # Errors
-    /// `Full`, `BadChannel`, `Stopped`.
+    /// `Full`, `BadChannel`, `OnReactor`, `Stopped`.
     pub fn subscribers(&self, channel: &str) -> Result<usize, HandleError> {
+        if self.shared.reactor.get() == Some(&thread::current().id()) {
+            return Err(HandleError::OnReactor);
+        }
         if !is_channel_name(channel) {
             return Err(HandleError::BadChannel);
         }
@@ -188,6 +214,9 @@ pub fn mailbox(limits: &Limits) -> (Handle, Inbox) {
         messages_max: limits.mailbox_messages_max,
         bytes_max: limits.mailbox_bytes_max,
         message_bytes_max: limits.message_bytes_max,
+        // What would never fit the mailbox is too big, not refused for now.
+        payload_bytes_max: limits.payload_bytes_max.min(limits.mailbox_bytes_max),
+        reactor: OnceLock::new(),
     });
     (
         Handle {
@@ -201,6 +230,11 @@ impl Inbox {
     /// Sets what wakes the reactor. Once.
     pub fn set_waker(&self, waker: Waker) {
         let _ = self.shared.waker.set(waker);
+    }
+
+    /// The reactor runs on this thread from now on.
+    pub fn runs_here(&self) {
+        let _ = self.shared.reactor.set(thread::current().id());
     }
 
     /// A handle to this mailbox.

@@ -10,6 +10,7 @@ use crate::limits::{
 use crate::link::{Handle, Inbox};
 use crate::mark::{mark, planted};
 use crate::net::{Accept, Event, Net, Recv};
+use crate::relay::app::App;
 use crate::relay::{Relay, Room, Stop};
 use crate::settings::Settings;
 use crate::wire::Role;
@@ -79,6 +80,11 @@ impl<N: Net> Server<N> {
         }
     }
 
+    /// From now on this program is asked what becomes of events. Before the first turn.
+    pub fn set_app(&mut self, app: Box<dyn App>) {
+        self.relay.set_app(app);
+    }
+
     /// Another thread's way in.
     pub fn handle(&self) -> Handle {
         self.inbox.handle()
@@ -86,6 +92,7 @@ impl<N: Net> Server<N> {
 
     /// Takes turns until the server has stopped.
     pub fn run(&mut self) {
+        self.inbox.runs_here();
         while self.turn() {}
         self.inbox.close();
     }

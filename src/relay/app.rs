@@ -1,19 +1,77 @@
 //! What a program that embeds the relay does with Socket.IO: it is asked when somebody connects, says
 //! something, or goes, and answers with commands.
 //!
+//! Without an [`App`] every namespace is a channel: whoever asks may connect, and an event goes to all
+//! others there. A program puts an [`App`] beside the server
+//! ([`Server::bind_with`](crate::Server::bind_with)) to decide that itself:
+//!
+//! ```
+//! use longwave::app::{App, Cx, Event, Failed, Refused, Socket, Then, To};
+//! use longwave::{Config, Server};
+//!
+//! struct Lobby;
+//!
+//! impl App for Lobby {
+//!     fn connect(&mut self, cx: &mut Cx, socket: &Socket<'_>, auth: &str) -> Result<(), Refused> {
+//!         if socket.namespace != "/lobby" {
+//!             return Err(Refused::new("Invalid namespace"));
+//!         }
+//!         // To the one who comes, behind the answer that it has connected.
+//!         cx.emit(To::One(socket.id), "welcome", &format!("[{auth}]"))?;
+//!         Ok(())
+//!     }
+//!
+//!     fn event(&mut self, cx: &mut Cx, socket: &Socket<'_>, event: &Event<'_>) -> Result<Then, Failed> {
+//!         match (event.name, &event.ack) {
+//!             // The arguments of an event are JSON; bytes among them go back as they came.
+//!             ("echo", Some(ack)) => cx.ack(ack, event.args)?,
+//!             ("wave", _) => cx.emit(To::AllBut(socket.id), "waved", "[]")?,
+//!             // Whatever else goes to all others, as without a program.
+//!             _ => return Ok(Then::Relay),
+//!         }
+//!         Ok(Then::Done)
+//!     }
+//! }
+//!
+//! let config = Config { listen: vec!["127.0.0.1:0".parse()?], ..Config::default() };
+//! let mut server = Server::bind_with(&config, Box::new(Lobby))?;
+//! let handle = server.handle();
+//! let thread = std::thread::spawn(move || server.run());
+//!
+//! // From any other thread, to whatever transport they listen by.
+//! handle.emit(To::Channel("lobby"), "news", r#"["it works", 1]"#)?;
+//! handle.stop();
+//! thread.join().expect("the server stopped");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Rules:
-//! - An [`App`] is called in the reactor, while nothing else happens: it must not wait. What takes time
-//!   goes to a thread of its own, which comes back by a [`Handle`](crate::Handle).
+//! - An [`App`] is called in the reactor, while nothing else happens: **it must not wait**. As long as
+//!   a call takes, nobody is served. What takes time goes to a thread of the program's own, with the
+//!   id of the socket or the [`Ack`], and comes back by a [`Handle`](crate::Handle).
 //! - A [`Cx`] only collects commands. They are carried out when the call has returned, in their order,
-//!   so that no call happens inside another.
+//!   so that no call happens inside another, and all together or not at all: not if the call
+//!   returns an error or panics.
+//! - A panic is caught. It ends the session whose packet was being dealt with, as `internal`, and the
+//!   program is asked again for the next: what it left half done in its own state is its own affair.
+//!   (Where panics abort, as in this project's release profile, the process ends.)
 //! - A socket is one connection's place in one namespace. Ids of sockets and sessions are unguessable,
 //!   and never used twice. What is meant for one that has gone is dropped.
+//! - What is emitted to a channel is a message of it like any other: it goes to all who listen,
+//!   over whatever transport, is kept in its history and has an id.
 
-use std::fmt;
+mod cx;
+mod program;
 
-use serde_json::value::RawValue;
+pub use crate::close::Reason;
+pub use cx::{BadEvent, Cx, To};
+#[doc(hidden)]
+pub use cx::{Command, Target};
+#[doc(hidden)]
+pub use program::{Called, Program};
 
-use crate::close::Reason;
+/// Why a call came to nothing, whatever that is; `?` makes one of any error.
+pub type Failed = Box<dyn std::error::Error>;
 
 /// Somebody in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,21 +86,43 @@ pub struct Socket<'a> {
     pub recovered: bool,
 }
 
+/// Arguments of an event or of an answer: JSON, and the bytes that JSON cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Args<'a> {
+    /// A JSON array. Where bytes stand it has `{"_placeholder":true,"num":N}`, which means the
+    /// attachment with that index.
+    pub json: &'a str,
+    /// The bytes.
+    pub attachments: &'a [Vec<u8>],
+}
+
+impl<'a> From<&'a str> for Args<'a> {
+    fn from(json: &'a str) -> Args<'a> {
+        Args {
+            json,
+            attachments: &[],
+        }
+    }
+}
+
+impl<'a> From<&'a String> for Args<'a> {
+    fn from(json: &'a String) -> Args<'a> {
+        json.as_str().into()
+    }
+}
+
 /// Something that a client emitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its arguments, a JSON array. Bytes are objects `{"_placeholder":true,"num":N}` in it, which stand
-    /// for an attachment.
-    pub args: &'a str,
-    /// Its attachments.
-    pub attachments: &'a [Vec<u8>],
-    /// The client waits for an answer to it.
+    /// Its arguments, which are what they should be: an array, and placeholders that fit the bytes.
+    pub args: Args<'a>,
+    /// The client waits for an answer to it: [`Cx::ack`], or [`Handle::ack`](crate::Handle::ack) later.
     pub ack: Option<Ack>,
 }
 
-/// What a client waits for.
+/// What a client waits for. It is good for one answer; further ones the client ignores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
     pub(crate) socket: String,
@@ -50,10 +130,11 @@ pub struct Ack {
 }
 
 /// What becomes of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Then {
     /// It goes to all others in the namespace, and the client is told how many those are if it waits
     /// for an answer.
+    #[default]
     Relay,
     /// The program has seen to it.
     Done,
@@ -78,6 +159,13 @@ impl Refused {
     }
 }
 
+impl From<BadEvent> for Refused {
+    /// A mistake of the program, which is nothing to tell its clients about.
+    fn from(_: BadEvent) -> Refused {
+        Refused::new("internal error")
+    }
+}
+
 /// What an Engine.IO message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Data<'a> {
@@ -87,9 +175,10 @@ pub enum Data<'a> {
     Binary(&'a [u8]),
 }
 
-/// A program's part in what happens.
+/// A program's part in what happens. Each call has a default: what happens without a program.
 pub trait App: Send {
-    /// Somebody asks to connect; `auth` is the JSON object it gave, `{}` if none.
+    /// Somebody asks to connect to a namespace; `auth` is the JSON object it gave, `{}` if none. What is
+    /// emitted to it here comes behind the answer that it has connected.
     ///
     /// # Errors
     /// Why it may not.
@@ -99,131 +188,40 @@ pub trait App: Send {
     }
 
     /// A client emitted something.
-    fn event(&mut self, cx: &mut Cx, socket: &Socket<'_>, event: &Event<'_>) -> Then {
+    ///
+    /// # Errors
+    /// Whatever went wrong: the event then goes to nobody and has no answer, nothing that was collected
+    /// is done, and it is logged. The session goes on.
+    fn event(
+        &mut self,
+        cx: &mut Cx,
+        socket: &Socket<'_>,
+        event: &Event<'_>,
+    ) -> Result<Then, Failed> {
         let _ = (cx, socket, event);
-        Then::Relay
+        Ok(Then::Relay)
     }
 
-    /// A socket that had connected has gone.
-    fn disconnect(&mut self, cx: &mut Cx, socket: &Socket<'_>, reason: Reason) {
+    /// A socket that had connected has gone. Whatever becomes of it, each that connected goes once.
+    ///
+    /// # Errors
+    /// As for [`App::event`].
+    fn disconnect(
+        &mut self,
+        cx: &mut Cx,
+        socket: &Socket<'_>,
+        reason: Reason,
+    ) -> Result<(), Failed> {
         let _ = (cx, socket, reason);
+        Ok(())
     }
 
-    /// A session at the path of bare Engine.IO said something.
-    fn message(&mut self, cx: &mut Cx, session: &str, data: Data<'_>) {
+    /// A session at the path of bare Engine.IO (`SocketIo::engine_path`) said something.
+    ///
+    /// # Errors
+    /// As for [`App::event`].
+    fn message(&mut self, cx: &mut Cx, session: &str, data: Data<'_>) -> Result<(), Failed> {
         let _ = (cx, session, data);
-    }
-}
-
-/// Whom something goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum To {
-    /// The socket with this id.
-    One(String),
-    /// All who listen to the channel of this name, over whatever transport.
-    Channel(String),
-    /// All who listen to the channel of the socket with this id, but for that one.
-    AllBut(String),
-}
-
-/// Arguments that are no JSON array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadArguments;
-
-impl fmt::Display for BadArguments {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("arguments are a JSON array")
-    }
-}
-
-impl std::error::Error for BadArguments {}
-
-/// Something to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Command {
-    Emit {
-        to: To,
-        name: String,
-        args: String,
-        attachments: Vec<Vec<u8>>,
-    },
-    Ack {
-        ack: Ack,
-        args: String,
-        attachments: Vec<Vec<u8>>,
-    },
-    Disconnect(String),
-    SendText(String, String),
-    SendBinary(String, Vec<u8>),
-}
-
-/// Collects what an [`App`] wants done.
-#[derive(Debug, Default)]
-pub struct Cx {
-    pub(crate) commands: Vec<Command>,
-}
-
-impl Cx {
-    /// Emits an event: its arguments are a JSON array, in which bytes are placeholders as in
-    /// [`Event::args`].
-    ///
-    /// # Errors
-    /// [`BadArguments`]: nothing is sent.
-    pub fn emit(
-        &mut self,
-        to: To,
-        name: &str,
-        args: &str,
-        attachments: &[Vec<u8>],
-    ) -> Result<(), BadArguments> {
-        self.commands.push(Command::Emit {
-            to,
-            name: name.to_owned(),
-            args: array(args)?,
-            attachments: attachments.to_vec(),
-        });
         Ok(())
-    }
-
-    /// Answers an event.
-    ///
-    /// # Errors
-    /// [`BadArguments`]: nothing is sent.
-    pub fn ack(
-        &mut self,
-        ack: &Ack,
-        args: &str,
-        attachments: &[Vec<u8>],
-    ) -> Result<(), BadArguments> {
-        self.commands.push(Command::Ack {
-            ack: ack.clone(),
-            args: array(args)?,
-            attachments: attachments.to_vec(),
-        });
-        Ok(())
-    }
-
-    /// Takes a socket out of its namespace.
-    pub fn disconnect(&mut self, socket: &str) {
-        self.commands.push(Command::Disconnect(socket.to_owned()));
-    }
-
-    /// Sends an Engine.IO message to a session at the path of bare Engine.IO.
-    pub fn send(&mut self, session: &str, data: Data<'_>) {
-        let session = session.to_owned();
-        self.commands.push(match data {
-            Data::Text(text) => Command::SendText(session, text.to_owned()),
-            Data::Binary(bytes) => Command::SendBinary(session, bytes.to_vec()),
-        });
-    }
-}
-
-/// Lets JSON arrays pass.
-fn array(args: &str) -> Result<String, BadArguments> {
-    let value: &RawValue = serde_json::from_str(args).map_err(|_| BadArguments)?;
-    let value = value.get();
-    match value.starts_with('[') {
-        true => Ok(value.to_owned()),
-        false => Err(BadArguments),
     }
 }

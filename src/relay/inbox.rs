@@ -1,9 +1,10 @@
-//! Letters from other threads: publications, questions, and the order to stop.
+//! Letters from other threads: publications, questions, commands, and the order to stop.
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::Relay;
+use super::app::Command;
 use crate::hub::{Body, Message};
 use crate::mark::mark;
 use crate::ws::Kind;
@@ -36,6 +37,8 @@ pub enum Letter {
         /// Where the answer goes.
         reply: SyncSender<usize>,
     },
+    /// Do what a program wants done.
+    Command(Box<Command>),
 }
 
 impl Letter {
@@ -44,13 +47,15 @@ impl Letter {
         match self {
             Letter::Publish { payload, .. } => payload.len(),
             Letter::Count { .. } => 0,
+            Letter::Command(command) => command.bytes(),
         }
     }
 
-    /// Which channel it is for.
-    pub fn channel(&self) -> &str {
+    /// Which channel it waits for if that is paused.
+    pub fn channel(&self) -> Option<&str> {
         match self {
-            Letter::Publish { channel, .. } | Letter::Count { channel, .. } => channel,
+            Letter::Publish { channel, .. } | Letter::Count { channel, .. } => Some(channel),
+            Letter::Command(command) => command.channel(),
         }
     }
 }
@@ -68,9 +73,8 @@ impl Relay {
     }
 
     fn letter_waits(&self, letter: &Letter) -> bool {
-        self.hub
-            .find(letter.channel())
-            .is_some_and(|id| self.hub.paused(id))
+        let channel = letter.channel().and_then(|name| self.hub.find(name));
+        channel.is_some_and(|id| self.hub.paused(id))
     }
 
     /// Whether any letter can be dealt with now.
@@ -97,17 +101,19 @@ impl Relay {
                     kind,
                     payload,
                 } => {
-                    self.publish_letter(&channel, kind, &payload, now);
+                    self.publish_own(&channel, kind, &payload, now);
                 }
                 // Nobody may wait for the answer any more: that is no concern of ours.
                 Letter::Count { channel, reply } => {
                     let _ = reply.try_send(self.hub.subscribers(&channel));
                 }
+                Letter::Command(command) => self.carry_out(*command, now),
             }
         }
     }
 
-    fn publish_letter(&mut self, channel: &str, kind: Kind, payload: &[u8], now: u64) {
+    /// Publishes what comes from no connection.
+    pub(super) fn publish_own(&mut self, channel: &str, kind: Kind, payload: &[u8], now: u64) {
         let message = Message {
             kind,
             content_type: None,

@@ -20,6 +20,7 @@ struct Snapshot {
     counters: Counters,
     pauses: u64,
     history_dropped: u64,
+    app_failures: u64,
     log_lines_lost: u64,
     deflate: DeflateCounts,
     limits: Vec<(&'static str, u64)>,
@@ -75,6 +76,7 @@ impl Relay {
             counters: self.counters.clone(),
             pauses: self.hub.pauses(),
             history_dropped: self.hub.history_counts().1,
+            app_failures: self.program.failures(),
             log_lines_lost: self.settings.log_lines_lost.count(),
             deflate: self.hub.deflate_counts(),
             limits: bounds(&self.settings.limits),
@@ -105,9 +107,14 @@ impl Collector for Snapshot {
             "Messages no longer kept because history took too much memory over all channels",
             self.history_dropped,
         );
+        let failures = (
+            "app_failures",
+            "Calls of the embedding program that returned an error or panicked",
+            self.app_failures,
+        );
         let totals = totals(&self.counters, self.pauses)
             .into_iter()
-            .chain([lost, dropped]);
+            .chain([lost, dropped, failures]);
         for (name, help, value) in totals.into_iter().chain(compression) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(

@@ -12,6 +12,7 @@ mod address;
 mod admin;
 pub mod app;
 mod closing;
+mod commands;
 mod drain;
 mod expire;
 mod files;
@@ -52,6 +53,7 @@ use crate::settings::Settings;
 use crate::timers::Timers;
 use crate::wire::{Role, Token};
 use crate::ws::{DecodeLimits, DeflateSettings, Inflater};
+use app::{App, Program};
 use peer::Peer;
 
 pub use closing::Reaped;
@@ -107,6 +109,8 @@ pub struct Relay {
     waiters: HashMap<u32, waiting::Waiter>,
     /// When the last stall of the loop ended.
     resumed_ms: u64,
+    /// What embeds the relay.
+    program: Program,
 }
 
 /// Whether a further connection can be taken.
@@ -142,6 +146,7 @@ impl Relay {
             compressed_bytes_max,
             fragments_max: limits.fragments_max(),
         });
+        let program = Program::new(None, limits.payload_bytes_max);
         Relay {
             peers: Slab::new(),
             hub,
@@ -170,7 +175,14 @@ impl Relay {
             drain: None,
             waiters: HashMap::new(),
             resumed_ms: 0,
+            program,
         }
+    }
+
+    /// From now on this program is asked what becomes of events. Before the first connection.
+    pub fn set_app(&mut self, app: Box<dyn App>) {
+        let limits = &self.settings.limits;
+        self.program = Program::new(Some(app), limits.payload_bytes_max);
     }
 
     /// There is an admin listener: metrics, connections and probes are served there only.
