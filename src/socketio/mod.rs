@@ -21,6 +21,7 @@ pub mod say;
 
 pub use calls::{append_message, name_and_args};
 pub use engine::{EnginePacket, append_open, append_polled, append_polled_binary, packet, payload};
+pub use json::is_modest;
 pub use msgpack::{append_connect_error, connect_of};
 pub use packet::{Packet, PacketKind, append_head, parse};
 pub use say::{Said, Spoken, say};

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{Ack, Args, Data, Reason};
 use crate::http::path::is_channel_name;
-use crate::socketio::{PacketKind, append_head, parse};
+use crate::limits::SAID_ATTACHMENTS_MAX;
+use crate::socketio::{PacketKind, append_head, is_modest, parse};
 
 /// Whom something goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +24,10 @@ pub enum To<'a> {
 pub enum BadEvent {
     /// Clients keep this name for themselves and would take it for a fault.
     Name,
-    /// The arguments are no JSON array.
+    /// The arguments are no JSON array, or more or deeper than clients can take (`EVENT_ARGUMENTS_MAX`,
+    /// `EVENT_DEPTH_MAX`).
     Arguments,
-    /// There are too many attachments, or a placeholder names one that is not there.
+    /// There are more than clients take (`SAID_ATTACHMENTS_MAX`), or a placeholder names one that is not there.
     Attachments,
     /// No channel can have this name.
     Channel,
@@ -37,8 +39,8 @@ impl fmt::Display for BadEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             BadEvent::Name => "event name is reserved",
-            BadEvent::Arguments => "arguments are not a JSON array",
-            BadEvent::Attachments => "placeholders do not fit the attachments",
+            BadEvent::Arguments => "arguments are not a JSON array that clients can take",
+            BadEvent::Attachments => "too many attachments, or placeholders that do not fit them",
             BadEvent::Channel => "bad channel name",
             BadEvent::TooBig => "event is over payload_bytes_max",
         })
@@ -172,8 +174,8 @@ fn total(attachments: &[Vec<u8>]) -> usize {
     attachments.iter().map(Vec::len).sum()
 }
 
-/// Whether the packet with this data would be taken if it came in: what a client would stumble over is
-/// not to go out.
+/// Whether the packet with this data would be taken if it came in, and is such as goes to clients otherwise:
+/// what they would stumble over is not to go out.
 fn check(
     [plain, binary]: [PacketKind; 2],
     data: &str,
@@ -182,6 +184,12 @@ fn check(
 ) -> Result<(), BadEvent> {
     if data.len() + total(attachments) > bytes_max {
         return Err(BadEvent::TooBig);
+    }
+    if attachments.len() > SAID_ATTACHMENTS_MAX {
+        return Err(BadEvent::Attachments);
+    }
+    if !is_modest(data) {
+        return Err(BadEvent::Arguments);
     }
     let kind = if attachments.is_empty() {
         plain

@@ -51,6 +51,11 @@ impl Program {
         }
     }
 
+    /// Whether there is one: without, nothing has to be prepared for it.
+    pub fn is_there(&self) -> bool {
+        self.app.is_some()
+    }
+
     /// How many calls returned an error or panicked.
     pub fn failures(&self) -> u64 {
         self.failures

@@ -1,6 +1,7 @@
 //! What may be emitted, and what may not.
 
 use super::*;
+use crate::limits::{EVENT_ARGUMENTS_MAX, EVENT_DEPTH_MAX};
 
 fn emitted(name: &str, json: &str, attachments: &[Vec<u8>]) -> Result<String, BadEvent> {
     let args = Args { json, attachments };
@@ -106,4 +107,28 @@ fn sizes_and_channel_names_are_bounded() {
     assert_eq!(sent, Err(BadEvent::Channel));
     let sent = Command::emit(To::Channel("news"), "a", "[]".into(), 100).unwrap();
     assert_eq!((sent.channel(), sent.bytes()), (Some("news"), 5));
+}
+
+/// A client calls a function with the arguments and walks what lies in them: there is an end to both.
+#[test]
+fn what_is_more_than_clients_take_is_refused() {
+    let emit = |json: &str, attachments: &[Vec<u8>]| {
+        let args = Args { json, attachments };
+        Command::emit(To::One("x"), "a", args, 1_000_000).map(|_| ())
+    };
+    let nested = |depth| [&*"[".repeat(depth), &*"]".repeat(depth)].concat();
+    assert_eq!(emit(&nested(EVENT_DEPTH_MAX), &[]), Ok(()));
+    assert_eq!(
+        emit(&nested(EVENT_DEPTH_MAX + 1), &[]),
+        Err(BadEvent::Arguments)
+    );
+    let many = |count| format!("[{}]", vec!["1"; count].join(","));
+    assert_eq!(emit(&many(EVENT_ARGUMENTS_MAX - 1), &[]), Ok(()));
+    assert_eq!(
+        emit(&many(EVENT_ARGUMENTS_MAX), &[]),
+        Err(BadEvent::Arguments)
+    );
+    let most = vec![vec![]; SAID_ATTACHMENTS_MAX + 1];
+    assert_eq!(emit("[]", &most[1..]), Ok(()));
+    assert_eq!(emit("[]", &most), Err(BadEvent::Attachments));
 }
