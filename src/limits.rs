@@ -50,6 +50,9 @@ pub const ATTACHMENTS_MAX: usize = 1024;
 /// Attachments of one event to Socket.IO clients; a message with more goes out as text. The official
 /// parser, from 4.2.6 on, drops the connection over ten.
 pub const SAID_ATTACHMENTS_MAX: usize = 10;
+/// Packets in one answer to a poll of an Engine.IO client: the Python client drops the connection over
+/// sixteen. An event and its attachments fit it.
+pub const POLLED_PACKETS_MAX: usize = 16;
 /// Arguments of one event to Socket.IO clients, who call a function with them: there is an end to what
 /// their stack takes. A message with more goes out as text.
 pub const EVENT_ARGUMENTS_MAX: usize = 4096;
@@ -285,6 +288,7 @@ const _: () = assert!(SCRATCH_BYTES <= READ_BYTES_PER_TURN);
 const _: () = assert!(WRITES_PER_CHANNEL <= WRITES_PER_TURN);
 const _: () = assert!(REFUSALS_MAX < DESCRIPTORS_RESERVE);
 const _: () = assert!(SAID_ATTACHMENTS_MAX <= ATTACHMENTS_MAX);
+const _: () = assert!(SAID_ATTACHMENTS_MAX < POLLED_PACKETS_MAX);
 
 impl Default for Limits {
     fn default() -> Limits {

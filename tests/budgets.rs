@@ -6,6 +6,7 @@ mod bed;
 
 use bed::{Bed, masked};
 use longwave::limits::SEND_BYTES_PER_TURN;
+use longwave::socketio::{Said, Spoken, say};
 
 const SUBSCRIBERS: usize = 50;
 const TURNS: usize = 50;
@@ -137,6 +138,38 @@ fn an_idle_subscriber_takes_few_bytes() {
     ] {
         let found = (heap(many) - heap(few)) / (many - few) as f64;
         hold(&format!("heap bytes per idle subscriber, {what}"), found);
+    }
+}
+
+#[test]
+fn saying_a_message_as_an_event_takes_few_allocations() {
+    let attached = r#"{"name":"a","data":{"_placeholder":true,"num":0},"attachments":["AQI="]}"#;
+    let cases = [
+        ("text of 16 KiB", "x".repeat(16 * 1024), false),
+        ("bytes", "x".repeat(200), true),
+        ("event", r#"{"name":"msg","data":[12,5,"x"]}"#.into(), false),
+        (
+            "nested event",
+            r#"{"name":"msg","data":[{"a":[1]}]}"#.into(),
+            false,
+        ),
+        ("event with an attachment", attached.into(), false),
+    ];
+    for (what, payload, binary) in cases {
+        let mut spoken = Spoken::default();
+        let found = allocations(payload.len(), || {
+            let said = Said {
+                id: "1:2",
+                binary,
+                event: None,
+                payload: payload.as_bytes(),
+            };
+            say(&said, "/news", true, &mut spoken);
+        });
+        hold(
+            &format!("allocations per message for Socket.IO, {what}"),
+            found,
+        );
     }
 }
 

@@ -4,7 +4,8 @@
 //! - All but [`is_json`] take only what that has let pass, and read on regardless otherwise: they may
 //!   answer wrongly then, but end.
 //! - No recursion: how deep a publisher's values lie in each other is nothing to our stack.
-//! - A member that an object has twice counts as JavaScript has it: the last one.
+//! - A member that an object has twice counts as JavaScript has it: the last one. What lies in an earlier
+//!   one is looked at all the same, which may refuse what nobody writes.
 
 use memchr::memchr2;
 use serde::de::IgnoredAny;
@@ -101,6 +102,17 @@ fn shape(json: &str) -> (usize, usize) {
     (deepest, elements)
 }
 
+/// Who has to be content with what stands for attachments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// The official parser: it takes any object for a placeholder whose `_placeholder` is true, and throws
+    /// if its `num` is not below the count. Of one that is no integer it makes nothing, which we refuse.
+    Official,
+    /// All clients: Python's takes other values for true too, and nothing but an integer for `num`; after
+    /// one that does not fit it hears no more events, without a word.
+    Everyone,
+}
+
 /// What a key means for attachments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
@@ -110,24 +122,21 @@ enum Key {
 }
 
 /// An array or object that a walk is in.
-struct Level {
+struct Level<'a> {
     object: bool,
     /// The key whose value is next; `None`: a key is.
     key: Option<Key>,
-    /// It stands for an attachment.
-    placeholder: bool,
-    /// For which.
-    num: Option<f64>,
+    /// What it has as `_placeholder`, empty if an array or object: it may stand for an attachment.
+    placeholder: Option<&'a str>,
+    /// What it has as `num`: for which.
+    num: Option<&'a str>,
     /// Something in it stands for an attachment that there is not.
     misfit: bool,
 }
 
 /// Whether everything in a value that stands for an attachment stands for one of `count`. Values that are
 /// too deep for clients have no attachments that fit.
-///
-/// The official parser takes any object for a placeholder whose `_placeholder` is true, and throws if its
-/// `num` is not below the count; of one that is no integer it makes nothing, which we refuse.
-pub fn placeholders_fit(json: &str, count: usize) -> bool {
+pub fn placeholders_fit(json: &str, count: usize, judge: Judge) -> bool {
     let mut levels = vec![Level::new(b'[')];
     for (_, token) in tokens(json) {
         let Some(level) = levels.last_mut() else {
@@ -135,11 +144,11 @@ pub fn placeholders_fit(json: &str, count: usize) -> bool {
         };
         match token {
             Token::Open(open) => {
-                level.value(None);
+                level.value("");
                 levels.push(Level::new(open));
             }
             Token::Close => {
-                let misfit = level.ends_in_misfit(count);
+                let misfit = level.ends_in_misfit(count, judge);
                 levels.pop();
                 match levels.last_mut() {
                     Some(around) => around.misfit |= misfit,
@@ -150,7 +159,7 @@ pub fn placeholders_fit(json: &str, count: usize) -> bool {
             Token::Word(word) if level.object && level.key.is_none() => {
                 level.key = Some(key(word));
             }
-            Token::Word(word) => level.value(Some(word)),
+            Token::Word(word) => level.value(word),
         }
         if levels.len() > EVENT_DEPTH_MAX + 1 {
             return false;
@@ -159,34 +168,40 @@ pub fn placeholders_fit(json: &str, count: usize) -> bool {
     levels.len() == 1 && !levels[0].misfit
 }
 
-impl Level {
-    fn new(open: u8) -> Level {
+impl<'a> Level<'a> {
+    fn new(open: u8) -> Level<'a> {
         Level {
             object: open == b'{',
             key: None,
-            placeholder: false,
+            placeholder: None,
             num: None,
             misfit: false,
         }
     }
 
-    /// Notes a value of it: the text of a word, or `None` for what is none.
-    fn value(&mut self, word: Option<&str>) {
+    /// Notes a value of it, empty if that is an array or object.
+    fn value(&mut self, word: &'a str) {
         match self.key {
-            Some(Key::Placeholder) => self.placeholder = word == Some("true"),
-            Some(Key::Num) => self.num = word.and_then(|word| word.parse().ok()),
+            Some(Key::Placeholder) => self.placeholder = Some(word),
+            Some(Key::Num) => self.num = Some(word),
             Some(Key::Other) | None => {}
         }
     }
 
     /// Whether it, or something in it, stands for an attachment that there is not. What lies in one that
     /// stands for an attachment goes with it.
-    fn ends_in_misfit(&self, count: usize) -> bool {
-        if !self.placeholder {
-            return self.misfit;
+    fn ends_in_misfit(&self, count: usize, judge: Judge) -> bool {
+        let num = self.num.unwrap_or_default();
+        match (self.placeholder, judge) {
+            (None, _) => self.misfit,
+            (Some("true"), Judge::Official) => {
+                let is_one = |num: f64| num >= 0.0 && num < count as f64 && num.fract() == 0.0;
+                !num.parse().is_ok_and(is_one)
+            }
+            (Some(_), Judge::Official) => self.misfit,
+            (Some("true"), Judge::Everyone) => !num.parse().is_ok_and(|num: usize| num < count),
+            (Some(_), Judge::Everyone) => true,
         }
-        let is_one = |num: f64| num >= 0.0 && num < count as f64 && num.fract() == 0.0;
-        !self.num.is_some_and(is_one)
     }
 }
 

@@ -15,7 +15,7 @@
 use std::io::Write;
 
 use super::RESERVED;
-use super::json::{Token, is_json, placeholders_fit, tokens, unquoted};
+use super::json::{Judge, Token, is_json, placeholders_fit, tokens, unquoted};
 use crate::close::Reason;
 use crate::limits::ATTACHMENTS_MAX;
 
@@ -137,7 +137,7 @@ fn check(kind: PacketKind, data: Option<&str>, attachments: usize) -> Result<(),
     if matches!(kind, PacketKind::Event | PacketKind::BinaryEvent) {
         check_name(json)?;
     }
-    if kind.is_binary() && !placeholders_fit(json, attachments) {
+    if kind.is_binary() && !placeholders_fit(json, attachments, Judge::Official) {
         return Err(Reason::BadAttachments);
     }
     Ok(())

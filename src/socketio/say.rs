@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-use super::json::{is_modest, placeholders_fit};
+use super::json::{Judge, is_modest, placeholders_fit};
 use super::packet::{PacketKind, append_head};
 use super::{RESERVED, append_decoded, append_string};
 use crate::event::{self, Event};
@@ -148,7 +148,8 @@ fn may_be_said(event: &Event<'_>, spoken: &mut Spoken) -> bool {
     let attached = |json: &[u8], spoken: &mut Spoken| {
         let mut json = serde_json::Deserializer::from_slice(json);
         json.deserialize_seq(Attachments(spoken)).is_ok()
-            && (spoken.ends.is_empty() || placeholders_fit(data, spoken.ends.len()))
+            && (spoken.ends.is_empty()
+                || placeholders_fit(data, spoken.ends.len(), Judge::Everyone))
     };
     !RESERVED.contains(&&*event.name)
         && is_modest(data)

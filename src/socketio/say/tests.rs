@@ -178,9 +178,9 @@ fn the_id_is_the_last_argument() {
 
 #[test]
 fn attachments_of_an_event_follow_it() {
-    let payload = r#"{"name":"a","data":[1,{"b":{"num":1,"_placeholder":true}},[{"_placeholder":true,"num":0.0}]],"attachments":["AQI=", "" , "AQ","\/\u002b8="]}"#;
+    let payload = r#"{"name":"a","data":[1,{"b":{"num":1,"_placeholder":true}},[{"_placeholder":true,"num":0}]],"attachments":["AQI=", "" , "AQ","\/\u002b8="]}"#;
     let (packet, attachments) = spoken(text(payload), "/news", false);
-    let data = r#"1,{"b":{"num":1,"_placeholder":true}},[{"_placeholder":true,"num":0.0}]"#;
+    let data = r#"1,{"b":{"num":1,"_placeholder":true}},[{"_placeholder":true,"num":0}]"#;
     assert_eq!(packet, format!("454-/news,[\"a\",{data}]"));
     assert_eq!(attachments, [&[1u8, 2][..], &[], &[1], &[0xff, 0xef]]);
     // Nothing has to stand for an attachment.
@@ -202,6 +202,9 @@ fn attachments_at_which_a_client_would_throw_make_it_text() {
     let cases = [
         event(r#"{"_placeholder":true,"num":1}"#, one),
         event(r#"{"_placeholder":true,"num":-1}"#, one),
+        event(r#"{"_placeholder":true,"num":0.0}"#, one),
+        event(r#"{"_placeholder":1,"num":0}"#, one),
+        event(r#"{"_placeholder":[1],"num":9}"#, one),
         event(r#"{"_placeholder":true,"num":0.5}"#, one),
         event(r#"{"_placeholder":true,"num":"0"}"#, one),
         event(r#"{"_placeholder":true,"num":[0]}"#, one),
