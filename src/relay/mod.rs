@@ -26,6 +26,7 @@ mod listing;
 mod manage;
 mod memory;
 mod metrics;
+mod page;
 mod peer;
 mod polls;
 mod publish;
@@ -39,6 +40,7 @@ mod subscribe;
 mod verdict;
 mod waiting;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
@@ -67,6 +69,8 @@ pub struct Relay {
     hub: Hub,
     timers: Timers,
     settings: Settings,
+    /// The page to try it.
+    page: Cow<'static, [u8]>,
     /// Of connections without compression, and of those with it.
     decode_limits: [DecodeLimits; 2],
     inflater: Inflater,
@@ -151,6 +155,7 @@ impl Relay {
             peers: Slab::new(),
             hub,
             timers: Timers::default(),
+            page: page::page(&settings),
             settings,
             decode_limits,
             inflater: Inflater::default(),

@@ -12,9 +12,6 @@ use crate::hub::{Form, Reach, check_content_type, check_event};
 use crate::ws;
 use crate::ws::handshake::Terms;
 
-/// The page to try it: one file, no outside resources.
-const PAGE: &[u8] = include_bytes!("../page/index.html");
-
 impl Relay {
     /// Does what the request asks for. `origin` was let in. An error is answered by the caller.
     pub(super) fn route(
@@ -35,17 +32,12 @@ impl Relay {
                     // The page has a policy of its own; this part cannot be said in a page.
                     ("Content-Security-Policy", "frame-ancestors 'none'"),
                 ];
-                let page = plain("text/html; charset=utf-8", PAGE);
-                self.get(
-                    slot,
-                    request,
-                    Answer {
-                        headers: &headers,
-                        ..page
-                    },
-                    origin,
-                    now,
-                )
+                let page = self.page.clone();
+                let answer = Answer {
+                    headers: &headers,
+                    ..plain("text/html; charset=utf-8", &page)
+                };
+                self.get(slot, request, answer, origin, now)
             }
             "/healthz" | "/readyz" | "/metrics" if !self.has_admin => {
                 self.probe(slot, request, &[], origin, now)
