@@ -105,6 +105,21 @@ reasons! {
     Busy, "busy", 1013, 503, "channel is busy, try again later";
     /// Something of ours failed.
     Internal, "internal", 1011, 500, "internal error";
+    // -- Engine.IO: its sentences are those of the official server, which clients show
+    /// A transport other than polling and websocket.
+    UnknownTransport, "unknown_transport", 0, 400, "Transport unknown";
+    /// No session has this id, or none any more.
+    UnknownSession, "unknown_session", 0, 400, "Session ID unknown";
+    /// A session begins with GET.
+    BadHandshake, "bad_handshake", 0, 400, "Bad handshake method";
+    /// A request that does not fit the transport of its session.
+    BadSession, "bad_session", 0, 400, "Bad request";
+    /// Another version of Engine.IO than 4.
+    OldProtocol, "old_protocol", 0, 400, "Unsupported protocol version";
+    /// Two polls, or two uploads, of a session at once.
+    Overlap, "overlap", 1008, 400, "two requests of one kind at once";
+    /// No namespace within `connect_timeout`, or no upgrade within `upgrade_timeout`.
+    ConnectTimeout, "connect_timeout", 1008, 0, "not connected in time";
     // -- limits on who may come in
     /// `connections_max` are open.
     Full, "full", 1013, 503, "too many connections, try again later";
@@ -114,6 +129,8 @@ reasons! {
     FullChannels, "full_channels", 1013, 503, "too many channels, try again later";
     /// `FLUSH_WAITERS_MAX` publishers wait for their message to leave.
     FullWaiters, "full_waiters", 0, 503, "too many publishers wait for a flush, try again later, or without";
+    /// `sessions_max` sessions are open.
+    FullSessions, "full_sessions", 1013, 503, "too many sessions, try again later";
     /// `SETS_PER_CHANNEL_MAX` different sets hear one of the channels.
     FullSets, "full_sets", 1013, 503, "too many different sets hear one of these channels";
     // -- HTTP: what the peer sent

@@ -74,6 +74,8 @@ pub struct Counters {
     pub inflate_bombs: u64,
     /// Connections closed, by reason.
     pub closed: [u64; Reason::COUNT],
+    /// Sessions of Engine.IO that ended, by reason.
+    pub sessions_closed: [u64; Reason::COUNT],
     /// Requests and messages refused, by reason.
     pub refused: [u64; Reason::COUNT],
     /// Turns, by duration (see `TURN_BUCKETS_US`).
@@ -106,6 +108,7 @@ impl Default for Counters {
             inflate_bytes_after: 0,
             inflate_bombs: 0,
             closed: [0; Reason::COUNT],
+            sessions_closed: [0; Reason::COUNT],
             refused: [0; Reason::COUNT],
             turns: [0; TURN_BUCKETS_US.len() + 1],
             turn_us: 0,
@@ -133,6 +136,18 @@ impl Counters {
     /// A connection was closed.
     pub fn close(&mut self, reason: Reason) {
         self.closed[reason as usize] += 1;
+    }
+
+    /// A session of Engine.IO ended.
+    pub fn close_session(&mut self, reason: Reason) {
+        self.sessions_closed[reason as usize] += 1;
+    }
+
+    /// A request or message was refused, if there is a reason.
+    pub fn refuse_if(&mut self, reason: Option<Reason>) {
+        if let Some(reason) = reason {
+            self.refuse(reason);
+        }
     }
 
     /// A request or message was refused.

@@ -23,6 +23,8 @@ pub const LEADING_LINES_MAX: usize = 4;
 /// are several for each channel) has no deadlines: its log is not kept for others who resume, and
 /// nobody in it lags by time.
 pub const SLOT_BITS: u32 = 24;
+/// Set in what a member has for a slot when it is a *seat*: the place of a session, and no connection.
+pub const SEAT_BIT: u32 = 1 << 31;
 /// Bytes of extensions on one chunk's size line, from the size to the CRLF; more: 400.
 pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 256;
 /// Bytes of extensions that one body may have beyond as many as it has data; more: 400.

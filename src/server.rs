@@ -54,6 +54,7 @@ impl<N: Net> Server<N> {
         let backlog = vec![true; roles.len()];
         let mut relay = Relay::new(settings);
         relay.start_ids(net.unix_ns());
+        relay.seed_ids(net.secret());
         if roles.contains(&Role::Admin) {
             relay.keep_admin_apart();
         }

@@ -26,6 +26,8 @@ pub enum Shape {
     Form(Box<str>),
     /// Each is a line.
     Lines,
+    /// Packets of a session of Engine.IO.
+    Packets,
 }
 
 /// What is published by one POST or PUT, on its way in.

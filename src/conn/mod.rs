@@ -3,11 +3,13 @@
 //! A connection begins as HTTP and may become a WebSocket, a stream that only listens, or, until it
 //! is answered, a poll. At rest none owns a buffer.
 
+mod carry;
 mod http;
 mod poll;
 mod spares;
 mod ws;
 
+pub use carry::{CarryConn, CarryPart};
 pub use http::{HttpConn, HttpEvent, Shape, Upload};
 pub use poll::PollConn;
 pub use spares::Spares;
@@ -24,6 +26,8 @@ pub enum Conn {
     Stream,
     /// A request whose answer waits for a message, or is being sent.
     Poll(Box<PollConn>),
+    /// A poll of an Engine.IO session.
+    Carry(Box<CarryConn>),
 }
 
 impl Conn {
@@ -34,6 +38,7 @@ impl Conn {
             Conn::Ws(ws) => ws.memory(),
             Conn::Stream => 0,
             Conn::Poll(poll) => poll.memory(),
+            Conn::Carry(carry) => carry.memory(),
         }
     }
 }

@@ -39,7 +39,7 @@ pub use framing::BodyKind;
 pub use head::head_end;
 pub use httparse::{EMPTY_HEADER, Header};
 pub use lines::{is_lines, lines};
-pub use path::{channel_name, query_flag, query_pairs, query_value};
+pub use path::{channel_name, is_channel_name, query_flag, query_pairs, query_value};
 pub use published::{PUBLISHED_BYTES_MAX, Published, Told};
 pub use request::{Request, parse};
 pub use response::{Answer, CONTINUE, Reply, refusal};

@@ -8,6 +8,7 @@ use crate::buf::{Log, Pool};
 use crate::close::Reason;
 use crate::limits::{CONTENT_TYPE_BYTES_MAX, ENCODED_KEPT_BYTES_MAX, EVENT_NAME_BYTES_MAX};
 use crate::mark::{mark, planted};
+use crate::socketio::{self, Said, Spoken};
 use crate::stream::{Item, chunked, gzip, iframe, mixed, poll, sse};
 use crate::ws::header::COMPRESSED;
 use crate::ws::{self, Deflater, Kind};
@@ -53,6 +54,10 @@ pub enum Form {
     Poll,
     /// Parts of the answer to a poll that takes all that waits for it.
     Polls,
+    /// WebSocket frames of Engine.IO that hold Socket.IO packets: one of text, and one for each attachment.
+    Packets,
+    /// The same packets in the answer to a poll of Engine.IO, a separator in front of each.
+    Payload,
 }
 
 /// What differs between event streams.
@@ -81,6 +86,8 @@ impl Form {
             Form::Iframe => "iframe",
             Form::Poll => "poll",
             Form::Polls => "poll-multipart",
+            Form::Packets => "socket.io",
+            Form::Payload => "socket.io-polling",
         }
     }
 
@@ -149,6 +156,20 @@ pub(super) struct Tools {
     compressed: Vec<u8>,
     /// `Last-Modified` of every message: when the relay started.
     pub modified: String,
+    /// What Socket.IO is told of channels.
+    pub spaces: Spaces,
+    /// Where a message is put into words for it.
+    spoken: Spoken,
+    namespace: String,
+}
+
+/// What Socket.IO is told of channels.
+#[derive(Debug, Clone, Default)]
+pub struct Spaces {
+    /// The channel that is the namespace `/`.
+    pub root: Box<str>,
+    /// Events have their id as a last argument.
+    pub ids: bool,
 }
 
 impl Tools {
@@ -158,6 +179,9 @@ impl Tools {
             text: Vec::new(),
             compressed: Vec::new(),
             modified: String::new(),
+            spaces: Spaces::default(),
+            spoken: Spoken::default(),
+            namespace: String::new(),
         }
     }
 
@@ -167,6 +191,7 @@ impl Tools {
             bytes.clear();
             bytes.shrink_to(ENCODED_KEPT_BYTES_MAX);
         }
+        self.spoken.trim(ENCODED_KEPT_BYTES_MAX);
         self.deflater.trim();
     }
 }
@@ -175,6 +200,7 @@ impl Tools {
 /// message, which then has no place in its log.
 pub(super) fn encode(
     form: Form,
+    channel: &str,
     content: Content<'_>,
     origin: u64,
     log: &mut Log,
@@ -195,7 +221,7 @@ pub(super) fn encode(
             frame(opcode, &lines[..len], payload, origin, log, pool);
         }
         _ => {
-            let bytes = written(form, content, tools);
+            let bytes = written(form, channel, content, tools);
             if bytes.is_empty() {
                 return;
             }
@@ -207,8 +233,8 @@ pub(super) fn encode(
     log.number(content.id.number, pool);
 }
 
-/// A message in a form of HTTP.
-fn written<'a>(form: Form, content: Content<'_>, tools: &'a mut Tools) -> &'a [u8] {
+/// A message in a form of HTTP or Engine.IO.
+fn written<'a>(form: Form, channel: &str, content: Content<'_>, tools: &'a mut Tools) -> &'a [u8] {
     let id = content.id.to_string();
     let item = Item {
         id: &id,
@@ -231,9 +257,45 @@ fn written<'a>(form: Form, content: Content<'_>, tools: &'a mut Tools) -> &'a [u
         Form::Mixed | Form::Polls => mixed::append(&item, text),
         Form::Iframe => iframe::append(&item, text),
         Form::Poll => poll::append(&item, &tools.modified, text),
+        Form::Packets | Form::Payload => spoken(form, channel, &item, tools),
         Form::Plain | Form::Deflated(_) | Form::Meta => {}
     }
     &tools.text
+}
+
+/// A message as packets of Socket.IO, in frames or in a payload.
+fn spoken(form: Form, channel: &str, item: &Item<'_>, tools: &mut Tools) {
+    let Tools {
+        text,
+        spaces,
+        spoken,
+        namespace,
+        ..
+    } = tools;
+    namespace.clear();
+    namespace.push('/');
+    if *spaces.root != *channel {
+        namespace.push_str(channel);
+    }
+    let said = Said {
+        id: item.id,
+        binary: item.binary,
+        event: item.event,
+        payload: item.payload,
+    };
+    socketio::say(&said, namespace, spaces.ids, spoken);
+    if form == Form::Packets {
+        ws::append_frame(text, Kind::Text.opcode(), &spoken.text);
+        for bytes in spoken.attachments() {
+            ws::append_frame(text, Kind::Binary.opcode(), bytes);
+        }
+        return;
+    }
+    text.push(socketio::SEPARATOR);
+    text.extend_from_slice(&spoken.text);
+    for bytes in spoken.attachments() {
+        socketio::append_polled_binary(bytes, text);
+    }
 }
 
 /// What was written, as a piece of a gzip stream that can be inflated without those before it.

@@ -22,6 +22,7 @@ mod linger;
 mod policy;
 mod poll;
 mod resume;
+mod seat;
 mod set;
 mod short;
 mod stream;
@@ -46,7 +47,7 @@ use form::Tools;
 use stream::{Member, Stream};
 
 pub use facts::Facts;
-pub use form::{Form, GAP_TYPE, Sse, check_content_type, check_event};
+pub use form::{Form, GAP_TYPE, Spaces, Sse, check_content_type, check_event};
 pub use gap::Skipped;
 pub use id::Id;
 pub use lag::{Behind, LAG_BUCKETS_BYTES, LAG_BUCKETS_MS, Lag, Lags};
@@ -55,7 +56,7 @@ pub use poll::Piece;
 pub use resume::{Missed, Reach, Start};
 pub use stream::Since;
 pub use submit::{Body, Message, Sender, Submitted};
-pub use sweep::{Offered, Progress, Report};
+pub use sweep::{Offered, Progress, Report, Upto};
 pub use watch::Left;
 
 const _: () = assert!(crate::ws::HEADER_ROOM == crate::buf::HEADER_ROOM);
@@ -193,6 +194,11 @@ impl Hub {
             limits,
             policies,
         }
+    }
+
+    /// What Socket.IO is told of channels. Before the first message.
+    pub fn set_spaces(&mut self, spaces: Spaces) {
+        self.tools.spaces = spaces;
     }
 
     /// Counts ids from this time on. Before the first message.

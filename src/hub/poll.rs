@@ -82,6 +82,20 @@ impl Hub {
         wire: &mut W,
         counters: &mut Counters,
     ) -> (usize, Progress) {
+        let slot = self.streams[place.stream as usize].members[place.member as usize].slot;
+        self.push_behind_by(place, slot, front, end, wire, counters)
+    }
+
+    /// As [`Hub::push_behind`], by this connection.
+    pub fn push_behind_by<W: Wire>(
+        &mut self,
+        place: Place,
+        slot: u32,
+        front: &[u8],
+        end: u64,
+        wire: &mut W,
+        counters: &mut Counters,
+    ) -> (usize, Progress) {
         let s = &mut self.streams[place.stream as usize];
         let member = &mut s.members[place.member as usize];
         let from = member.cursor;
@@ -103,7 +117,7 @@ impl Hub {
         if slices.is_empty() {
             return (0, Progress::All);
         }
-        let (n, progress) = match wire.send_vectored(member.slot, slices) {
+        let (n, progress) = match wire.send_vectored(slot, slices) {
             Sent::All if bytes < left => (front.len() + bytes, Progress::More),
             Sent::All => (front.len() + bytes, Progress::All),
             Sent::Blocked(n) => (n, Progress::Blocked),

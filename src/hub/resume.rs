@@ -314,6 +314,7 @@ impl Hub {
             *left = left.saturating_sub(payload.len() + 1);
             encode(
                 form,
+                &self.channels[channel as usize].name,
                 content,
                 0,
                 &mut front,

@@ -6,6 +6,7 @@
 
 use super::Form;
 use crate::buf::Log;
+use crate::limits::SEAT_BIT;
 use crate::mark::{mark, planted};
 use crate::timers::NEVER;
 use crate::wire::Token;
@@ -16,6 +17,8 @@ const BEHIND: u32 = 1;
 const BLOCKED: u32 = 2;
 /// Messages of its own may lie between its cursor and the end.
 const OWN: u32 = 4;
+/// No connection to be sent to, but the place of a session: it is reported when something waits.
+const SEAT: u32 = 8;
 /// All of them.
 const FLAGS: u32 = 0xff;
 
@@ -34,16 +37,21 @@ const _: () = assert!(size_of::<Member>() == 16);
 
 impl Member {
     pub fn new(token: Token, cursor: u64) -> Member {
+        let seat = if token.slot & SEAT_BIT != 0 { SEAT } else { 0 };
         Member {
             cursor,
             slot: token.slot,
-            state: token.generation << 8,
+            state: token.generation << 8 | seat,
         }
     }
 
     /// Keeps up and has nothing of its own to skip: the sweep needs to look no closer.
     pub fn is_plain(&self) -> bool {
         self.state & FLAGS == 0
+    }
+
+    pub fn is_seat(&self) -> bool {
+        self.state & SEAT != 0
     }
 
     pub fn is_behind(&self) -> bool {

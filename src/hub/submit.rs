@@ -220,6 +220,7 @@ impl Hub {
             let at = s.log.end();
             encode(
                 s.form,
+                &self.channels[s.channel as usize].name,
                 content,
                 origin,
                 &mut s.log,
@@ -309,6 +310,7 @@ impl Hub {
             };
             encode(
                 s.form,
+                &self.channels[s.channel as usize].name,
                 content,
                 origin,
                 &mut s.log,

@@ -23,6 +23,17 @@ pub enum Progress {
     Broken,
 }
 
+/// How far to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upto {
+    /// To the end of the message that the cursor is in.
+    Border,
+    /// To this position of the log.
+    At(u64),
+    /// All there is.
+    End,
+}
+
 /// What the hub wants of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
@@ -170,8 +181,8 @@ impl Hub {
         }
     }
 
-    /// Sends to one member that is behind, its part of this turn. `to_border`: only the rest of
-    /// the message that its cursor is in.
+    /// Sends to one member that is behind its part of this turn. `to_border`: only the rest of the
+    /// message that its cursor is in.
     pub fn push<W: Wire>(
         &mut self,
         place: Place,
@@ -179,17 +190,31 @@ impl Hub {
         wire: &mut W,
         counters: &mut Counters,
     ) -> Progress {
+        let slot = self.streams[place.stream as usize].members[place.member as usize].slot;
+        let to = if to_border { Upto::Border } else { Upto::End };
+        self.push_by(place, slot, to, wire, counters)
+    }
+
+    /// As [`Hub::push`], by this connection.
+    pub fn push_by<W: Wire>(
+        &mut self,
+        place: Place,
+        slot: u32,
+        to: Upto,
+        wire: &mut W,
+        counters: &mut Counters,
+    ) -> Progress {
         let s = &mut self.streams[place.stream as usize];
         let member = &mut s.members[place.member as usize];
-        let to = if to_border {
-            let Some(end) = s.log.message_end(member.cursor) else {
-                return Progress::Broken;
-            };
-            end
-        } else {
-            s.log.end()
+        let to = match to {
+            Upto::Border => s.log.message_end(member.cursor),
+            Upto::End => Some(s.log.end()),
+            Upto::At(at) => Some(at.min(s.log.end())),
         };
-        advance(member, &s.log, to, wire, counters)
+        let Some(to) = to else {
+            return Progress::Broken;
+        };
+        advance(member, slot, &s.log, to, wire, counters)
     }
 }
 
@@ -221,7 +246,10 @@ impl Stream {
                     self.slowest.note(member);
                     continue;
                 }
-                advance(member, &self.log, end, wire, counters)
+                match member.is_seat() {
+                    true => reported(member, end),
+                    false => advance(member, member.slot, &self.log, end, wire, counters),
+                }
             } else if member.cursor == end {
                 continue;
             } else {
@@ -370,9 +398,20 @@ fn taken(member: &mut Member, log: &Log, sent: Sent, counters: &mut Counters) ->
     Progress::Blocked
 }
 
-/// Sends to one member up to `to`, skipping what it published itself, its part of this turn.
-fn advance<W: Wire>(
+/// A seat is not sent to: it is told when something waits.
+#[cold]
+fn reported(member: &Member, end: u64) -> Progress {
+    match member.cursor < end {
+        true => Progress::More,
+        false => Progress::All,
+    }
+}
+
+/// Sends to one member up to `to` by this connection, skipping what it published itself, its part of
+/// this turn.
+pub(super) fn advance<W: Wire>(
     member: &mut Member,
+    slot: u32,
     log: &Log,
     to: u64,
     wire: &mut W,
@@ -391,7 +430,7 @@ fn advance<W: Wire>(
         let Some(slices) = log.slices(member.cursor, bytes_max) else {
             return Progress::Broken;
         };
-        let sent = wire.send_vectored(member.slot, slices.as_slice());
+        let sent = wire.send_vectored(slot, slices.as_slice());
         if sent != Sent::All {
             return taken(member, log, sent, counters);
         }

@@ -14,6 +14,8 @@ use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
+use rustix::io::Errno;
+use rustix::rand::GetRandomFlags;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -227,6 +229,20 @@ impl Net for Epoll {
     fn unix_ns(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         since.map_or(0, |since| since.as_nanos() as u64)
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        let mut at = 0;
+        while at < secret.len() {
+            match rustix::rand::getrandom(&mut secret[at..], GetRandomFlags::empty()) {
+                Ok(n) => at += n,
+                Err(Errno::INTR) => {}
+                // Every system that this runs on has it; ids that can be guessed would be worse.
+                Err(error) => panic!("no random bytes to be had: {error}"),
+            }
+        }
+        secret
     }
 
     fn listeners(&self) -> usize {

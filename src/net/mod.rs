@@ -83,6 +83,9 @@ pub trait Net: Wire {
     /// The system's time in nanoseconds since 1970, asked for once, when ids begin.
     fn unix_ns(&self) -> u64;
 
+    /// Bytes that nobody can guess, asked for once, when ids begin.
+    fn secret(&self) -> [u8; 32];
+
     /// How many listeners there are; an `Accept` event and `accept` name them by index.
     fn listeners(&self) -> usize;
 

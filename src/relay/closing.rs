@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 
 use super::Relay;
-use super::peer::{ADMIN, BLOCKED, ENDED, FULL_OUT, Phase, QUEUED, RESET, WAITING};
+use super::peer::{ADMIN, BLOCKED, ENDED, ENGINE, FULL_OUT, Phase, QUEUED, RESET, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
-use crate::hub::{Id, Place};
+use crate::hub::Id;
 use crate::mark::mark;
 use crate::ws;
 
@@ -99,6 +99,12 @@ impl Relay {
     /// goes in front of that. Returns false where the connection was reset instead: a subscriber
     /// closed for lag inside a message holds its log no longer.
     pub(super) fn leave_at_border(&mut self, slot: u32, reason: Reason, now: u64) -> bool {
+        if self.peer(slot).is(ENGINE) {
+            self.carrier_ends(slot, reason, now);
+            if self.peer(slot).phase == Phase::Doomed {
+                return false;
+            }
+        }
         let Some(place) = self.peer(slot).place() else {
             return true;
         };
@@ -124,11 +130,8 @@ impl Relay {
             return;
         };
         self.peer(slot).set_place(None);
-        for (moved, member) in self.hub.leave(place, now).into_iter().flatten() {
-            let peer = self.peer(moved);
-            let place = peer.place().map(|place| Place { member, ..place });
-            peer.set_place(place);
-        }
+        let moves = self.hub.leave(place, now);
+        self.note_moves(moves);
     }
 
     /// Enters a phase on the way out, with its deadline.
@@ -144,7 +147,7 @@ impl Relay {
         match &mut peer.conn {
             Conn::Ws(conn) => conn.forget(),
             Conn::Http(http) => http.forget(),
-            Conn::Stream | Conn::Poll(_) => {}
+            Conn::Stream | Conn::Poll(_) | Conn::Carry(_) => {}
         }
         let wake = peer.is(WAITING | FULL_OUT);
         peer.flags &= !(WAITING | FULL_OUT);
@@ -221,6 +224,7 @@ impl Relay {
             (Phase::Open, Conn::Http(_)) => self.doom(slot, Reason::Done),
             // Not yet looked at, or behind an answer that is being taken, or one itself.
             (Phase::Open, Conn::Poll(poll)) if poll.is_begun() || peer.is(QUEUED | BLOCKED) => {}
+            (Phase::Open, Conn::Carry(carry)) if carry.is_begun() || peer.is(QUEUED | BLOCKED) => {}
             // The peer's close frame is missing, but it may still read ours, which says why.
             (Phase::Closing, _) => {
                 let reason = peer.reason;
@@ -256,6 +260,10 @@ impl Relay {
     /// Frees one doomed connection, if there is one.
     pub fn reap(&mut self, now: u64) -> Option<Reaped> {
         let slot = self.doomed.pop()?;
+        if self.peer(slot).is(ENGINE) {
+            let reason = self.peer(slot).reason;
+            self.carrier_ends(slot, reason, now);
+        }
         self.leave(slot, now);
         self.forget_waiter(slot);
         let peer = self.peers.remove(slot as usize);

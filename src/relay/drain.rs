@@ -1,7 +1,7 @@
 //! Stopping: what is under way is finished, everybody is told 1001, and it takes `drain_ms` at most.
 
 use super::Relay;
-use super::peer::Phase;
+use super::peer::{ENGINE, Phase};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::limits::DRAIN_LOOK_MS;
@@ -60,8 +60,11 @@ impl Relay {
         }
         match &peer.conn {
             Conn::Ws(_) | Conn::Stream => {
-                let has_all =
-                    self.letters.is_empty() && peer.place().is_none_or(|p| self.hub.caught_up(p));
+                let has_all = self.letters.is_empty()
+                    && match peer.is(ENGINE) {
+                        true => self.session_has_all(slot),
+                        false => peer.place().is_none_or(|p| self.hub.caught_up(p)),
+                    };
                 if hurry || (has_all && peer.out_len() == 0) {
                     self.end_subscriber(slot, Reason::Drain, now);
                 }
@@ -72,6 +75,16 @@ impl Relay {
                 }
             }
             Conn::Poll(_) => self.end_poll(slot, Reason::Drain, now),
+            Conn::Carry(carry) if carry.is_begun() => {
+                if hurry {
+                    self.doom_with_reset(slot, Reason::Drain);
+                }
+            }
+            Conn::Carry(_) => {
+                if hurry || self.session_has_all(slot) {
+                    self.end_polling(slot, Reason::Drain, now);
+                }
+            }
             Conn::Http(_) if self.awaits_flush(slot) => {
                 if hurry {
                     self.answer_waiter(slot, now);

@@ -1,7 +1,7 @@
 //! Deadlines: pings for the silent, answers for the slow, an end for those that will not end.
 
 use super::Relay;
-use super::peer::{BLOCKED, PINGED, Phase, WAITING};
+use super::peer::{BLOCKED, ENGINE, PINGED, Phase, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::mark::mark;
@@ -14,6 +14,7 @@ impl Relay {
         let drain = self.drain.as_ref().map(|d| d.next_look_ms);
         [
             self.timers.next(),
+            self.sessions.next_due(),
             self.hub.next_linger(),
             self.hub.next_look(),
             self.hub.next_age(),
@@ -49,6 +50,7 @@ impl Relay {
                 self.arm(slot);
             }
         }
+        self.expire_sessions(now);
         self.hub.expire(now, &mut self.reports);
         self.act_on_reports(now);
         self.look_at_drain(now);
@@ -61,6 +63,7 @@ impl Relay {
             (Phase::Open, Conn::Ws(_)) => self.silent(slot, now),
             (Phase::Open, Conn::Stream) => self.beat(slot, now),
             (Phase::Open, Conn::Poll(_)) => self.poll_late(slot, now),
+            (Phase::Open, Conn::Carry(_)) => self.carry_late(slot, now),
             (Phase::Open, Conn::Http(http)) => {
                 let resting = http.resting;
                 self.request_late(slot, resting, now);
@@ -99,8 +102,8 @@ impl Relay {
         let timeout = self.settings.limits.ping_timeout_ms;
         let answerable_ms = self.resumed_ms.saturating_add(timeout);
         let peer = &mut self.peers[slot as usize];
-        if peer.is(WAITING) {
-            // It is we who do not read: its clock stands still.
+        if peer.is(WAITING | ENGINE) {
+            // It is we who do not read: its clock stands still; or its session is pinged, not it.
             peer.hear(now);
         } else if !peer.is(PINGED) {
             peer.flags |= PINGED;

@@ -1,14 +1,15 @@
 //! Everything that is sent is sent here, a bounded amount a turn: what many wait for comes last.
 
 use super::Relay;
-use super::peer::{BLOCKED, ENDED, FULL_OUT, Peer, Phase, QUEUED, WAITING};
+use super::peer::{BLOCKED, ENDED, ENGINE, FULL_OUT, Peer, Phase, QUEUED, WAITING};
 use super::polls::drain_poll;
 use crate::close::Reason;
 use crate::conn::{Conn, Spares};
 use crate::counters::Counters;
 use crate::hub::{Lag, Offered, Progress, Report};
 use crate::limits::{
-    BYTES_PER_WRITE, SEND_BYTES_PER_TURN, UNTIMED_MAX, WRITES_PER_CHANNEL, WRITES_PER_TURN,
+    BYTES_PER_WRITE, SEAT_BIT, SEND_BYTES_PER_TURN, UNTIMED_MAX, WRITES_PER_CHANNEL,
+    WRITES_PER_TURN,
 };
 use crate::mark::{mark, planted};
 use crate::wire::{Sent, Token, Wire};
@@ -148,7 +149,7 @@ impl Relay {
         let mut reports = std::mem::take(&mut self.reports);
         for report in reports.drain(..) {
             match report {
-                Report::Stuck(slot, progress) => self.stuck(slot, progress),
+                Report::Stuck(slot, progress) => self.stuck(slot, progress, now),
                 Report::Lagged(slot, Lag::Bytes) => self.lagged(slot, Reason::Lagged, now),
                 Report::Lagged(slot, Lag::Time) => self.lagged(slot, Reason::LaggedLong, now),
                 Report::Missed(slot, told) => self.missed(slot, told, now),
@@ -169,11 +170,20 @@ impl Relay {
     }
 
     /// A subscriber did not get everything; it is out of the sweep already.
-    fn stuck(&mut self, slot: u32, progress: Progress) {
+    fn stuck(&mut self, slot: u32, progress: Progress, now: u64) {
+        if slot & SEAT_BIT != 0 {
+            return self.seat_stuck(slot, progress, now);
+        }
         match progress {
             Progress::All => {}
             Progress::More => self.queue(slot),
-            Progress::Blocked => self.peer(slot).flags |= BLOCKED,
+            Progress::Blocked => {
+                let peer = self.peer(slot);
+                peer.flags |= BLOCKED;
+                if peer.is(ENGINE) {
+                    self.hold_session(slot, true, now);
+                }
+            }
             Progress::Gone => self.broke(slot),
             Progress::Broken => self.broken(slot),
         }
@@ -184,7 +194,7 @@ impl Relay {
         match self.peer(slot).conn {
             Conn::Ws(_) => self.close_ws(slot, Reason::Internal, now),
             Conn::Http(_) => self.refuse_unfinished(slot, Reason::Internal, now),
-            Conn::Stream | Conn::Poll(_) => self.broken(slot),
+            Conn::Stream | Conn::Poll(_) | Conn::Carry(_) => self.broken(slot),
         }
     }
 
@@ -209,6 +219,7 @@ impl Relay {
             peer.hear(now);
             self.queue(slot);
             self.poll_goes_on(slot, now);
+            self.carry_goes_on(slot, now);
         }
     }
 
@@ -242,7 +253,10 @@ impl Relay {
 
     fn hold(&mut self, slot: u32, blocked: bool, now: u64) {
         self.poll_goes_on(slot, now);
-        if let Some(place) = self.peer(slot).place() {
+        if self.peer(slot).is(ENGINE) {
+            self.carry_goes_on(slot, now);
+            self.hold_session(slot, blocked, now);
+        } else if let Some(place) = self.peer(slot).place() {
             self.hub.hold(place, blocked, now);
         }
     }
@@ -250,6 +264,13 @@ impl Relay {
     /// Sends to one connection in the only order there is: the rest of the message that its cursor
     /// is in, private output, what it has to be told of a gap, the log.
     fn drain_peer<W: Wire>(&mut self, slot: u32, wire: &mut W) -> Progress {
+        match &self.peers[slot as usize].conn {
+            Conn::Carry(_) => return self.drain_carry(slot, wire),
+            Conn::Ws(_) if self.peers[slot as usize].is(ENGINE) => {
+                return self.drain_session(slot, wire);
+            }
+            _ => {}
+        }
         let Relay {
             peers,
             hub,
@@ -309,12 +330,23 @@ impl Relay {
                 (false, false) => {}
             }
         }
-        if let Some(place) = peer.place() {
+        if let Conn::Carry(carry) = &peer.conn {
+            match (carry.is_ended(), peer.is(ENDED)) {
+                (true, _) => return self.carry_answered(slot, now),
+                (false, true) => return self.doom(slot, Reason::Gone),
+                // It waits for packets.
+                (false, false) => return self.session_polled(slot, now),
+            }
+        }
+        if peer.is(ENGINE) {
+            self.session_flushed(slot, now);
+        } else if let Some(place) = peer.place() {
             if self.hub.is_waiting(place) {
                 return;
             }
             self.hub.release(place);
         }
+        let peer = &mut self.peers[slot as usize];
         if peer.phase == Phase::Finishing {
             return self.finished(slot);
         }
@@ -329,7 +361,7 @@ impl Relay {
 }
 
 /// Sends the private output of one connection.
-fn send_out<W: Wire>(
+pub(super) fn send_out<W: Wire>(
     peer: &mut Peer,
     slot: u32,
     wire: &mut W,

@@ -1,7 +1,7 @@
 //! What a WebSocket peer sends: messages to its channel, pings to be answered, its close.
 
 use super::Relay;
-use super::peer::{ECHO, Phase};
+use super::peer::{ECHO, ENGINE, Phase};
 use crate::close::Reason;
 use crate::conn::{Conn, WsEvent};
 use crate::hub::{Body, Message, Sender};
@@ -22,11 +22,15 @@ impl Relay {
         let mut at = 0;
         loop {
             let peer = &mut self.peers[slot as usize];
+            let engine = peer.is(ENGINE);
             let Conn::Ws(conn) = &mut peer.conn else {
                 return (at, true);
             };
             let open = peer.phase == Phase::Open;
-            let limits = &self.decode_limits[usize::from(conn.deflate().is_some())];
+            let limits = match engine {
+                true => &self.decode_limits[2],
+                false => &self.decode_limits[usize::from(conn.deflate().is_some())],
+            };
             let (used, event) =
                 match conn.next(&mut data[at..], hold, open, limits, &mut self.spares) {
                     Ok(found) => found,
@@ -108,6 +112,9 @@ impl Relay {
     ) -> Result<(), Reason> {
         let len = body.len() as u64;
         let peer = &self.peers[slot as usize];
+        if peer.is(ENGINE) {
+            return self.engine_frame(slot, kind, body, now);
+        }
         match peer.place() {
             Some(place) => {
                 let sender = (!peer.is(ECHO)).then_some(Sender(place));
@@ -191,6 +198,7 @@ impl Relay {
     /// The peer broke the protocol: it is told which rule, and nothing more of it is read.
     fn violated(&mut self, slot: u32, reason: Reason, now: u64) {
         self.counters.refuse(reason);
+        self.session_violated(slot, reason, now);
         match self.peer(slot).phase {
             Phase::Open => self.close_ws(slot, reason, now),
             _ => self.answer_close(slot, None, now),

@@ -4,7 +4,7 @@
 //! What `input` leaves is shown again with more behind it, or kept with `keep`.
 
 use super::Relay;
-use super::peer::{BLOCKED, FULL_OUT, Phase, READY, WAITING};
+use super::peer::{BLOCKED, ENGINE, FULL_OUT, Phase, READY, WAITING};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::limits::OUT_BYTES_LEAST;
@@ -61,11 +61,17 @@ impl Relay {
         }
         // Room enough, though not all of it has been flushed.
         peer.flags &= !FULL_OUT;
-        if let Some(channel) = peer.place().map(|place| self.hub.channel_of(place))
-            && matches!(peer.conn, Conn::Ws(_))
-            && self.hub.paused(channel)
-        {
+        let channel = match (&peer.conn, peer.is(ENGINE)) {
+            (Conn::Ws(_), true) => self.pausing_session(slot),
+            (Conn::Ws(_), false) => {
+                let channel = peer.place().map(|place| self.hub.channel_of(place));
+                channel.filter(|&channel| self.hub.paused(channel))
+            }
+            _ => None,
+        };
+        if let Some(channel) = channel {
             mark("publisher_paused");
+            let peer = &mut self.peers[slot as usize];
             peer.flags |= WAITING;
             let token = peer.token(slot);
             self.hub.await_resume(channel, token);
@@ -112,7 +118,9 @@ impl Relay {
                 (_, Conn::Ws(_)) => self.ws_input(slot, &mut data[at..], hold, now),
                 // Nothing that the reader of a stream says means anything.
                 (_, Conn::Stream) => return data.len(),
-                (_, Conn::Poll(_)) => return self.poll_input(slot, data.len() - at, at),
+                (_, Conn::Poll(_) | Conn::Carry(_)) => {
+                    return self.poll_input(slot, data.len() - at, at);
+                }
             };
             at += used;
             if !go_on {

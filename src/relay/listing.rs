@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use super::Relay;
 use super::admin::{HEADERS, TEXT};
-use super::peer::{BLOCKED, ECHO, Phase, WAITING};
+use super::peer::{BLOCKED, ECHO, ENGINE, Phase, WAITING};
 use super::routes::plain;
 use super::verdict::Verdict;
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::http::{self, Answer, BodyKind, Reply, Request};
-use crate::hub::Behind;
+use crate::hub::{Behind, Form};
 use crate::limits::{LISTED_DEFAULT, LISTED_MAX};
 use crate::wire::{Inspected, TcpInfo, Token};
 
@@ -175,7 +175,8 @@ impl Relay {
 
     fn most_behind(&self, limit: usize, now: u64) -> Vec<Row> {
         let behind = self.hub.most_behind(limit, now).into_iter();
-        behind.map(|b| self.row(b.slot, Some(b), now)).collect()
+        let rows = behind.filter_map(|b| Some(self.row(self.connection_of(b.slot)?, Some(b), now)));
+        rows.collect()
     }
 
     fn oldest(&self, limit: usize, now: u64) -> Vec<Row> {
@@ -201,6 +202,8 @@ impl Relay {
         let peer = &self.peers[slot as usize];
         let transport = match (&peer.conn, &standing) {
             (Conn::Http(_), _) => "http",
+            (Conn::Carry(_), _) => Form::Payload.word(),
+            (Conn::Ws(_), _) if peer.is(ENGINE) => Form::Packets.word(),
             (Conn::Stream | Conn::Poll(_), standing) => standing.map_or("http", |s| s.form.word()),
             (Conn::Ws(_), Some(standing)) => standing.form.word(),
             (Conn::Ws(_), None) if peer.is(ECHO) => "echo",

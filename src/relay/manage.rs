@@ -9,13 +9,13 @@
 
 use super::Relay;
 use super::admin::HEADERS;
-use super::peer::LOCAL;
+use super::peer::{ENGINE, LOCAL};
 use super::requests::INFO_METHODS;
 use super::routes::plain;
 use crate::close::Reason;
 use crate::http::{self, Answer, BodyKind, Published, Request, Told};
 use crate::hub::Facts;
-use crate::limits::SKIP_REST_BYTES_MAX;
+use crate::limits::{SEAT_BIT, SKIP_REST_BYTES_MAX};
 use crate::mark::mark;
 
 /// What somebody looks after, by path segments as they came.
@@ -142,7 +142,11 @@ impl Relay {
     /// Ends all who hear a channel, and the channel. What was not sent yet is not sent any more.
     fn end_channel(&mut self, channel: u32, now: u64) {
         for slot in self.hub.hearers(channel) {
-            self.end_hearer(slot, now);
+            if slot & SEAT_BIT != 0 || self.peers[slot as usize].is(ENGINE) {
+                self.end_hearing(slot, channel, now);
+            } else {
+                self.end_hearer(slot, now);
+            }
         }
         let mut reports = std::mem::take(&mut self.reports);
         self.hub.delete(channel, &mut reports, now);

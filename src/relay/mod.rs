@@ -12,7 +12,6 @@ mod address;
 mod admin;
 pub mod app;
 mod closing;
-mod commands;
 mod drain;
 mod expire;
 mod files;
@@ -33,6 +32,7 @@ mod publish;
 mod refusing;
 mod requests;
 mod routes;
+mod sessions;
 mod several;
 mod slow;
 mod streams;
@@ -49,7 +49,7 @@ use slab::Slab;
 use crate::close::Reason;
 use crate::conn::Spares;
 use crate::counters::Counters;
-use crate::hub::{Hub, HubLimits, Policies, Report};
+use crate::hub::{Hub, HubLimits, Policies, Report, Spaces};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_REFUSALS_MAX, REFUSALS_MAX};
 use crate::settings::Settings;
 use crate::timers::Timers;
@@ -71,8 +71,8 @@ pub struct Relay {
     settings: Settings,
     /// The page to try it.
     page: Cow<'static, [u8]>,
-    /// Of connections without compression, and of those with it.
-    decode_limits: [DecodeLimits; 2],
+    /// Of connections without compression, of those with it, and of those that carry a session.
+    decode_limits: [DecodeLimits; 3],
     inflater: Inflater,
     /// For messages on their way in.
     spares: Spares,
@@ -115,6 +115,8 @@ pub struct Relay {
     resumed_ms: u64,
     /// What embeds the relay.
     program: Program,
+    /// Sessions of Engine.IO.
+    sessions: sessions::Sessions,
 }
 
 /// Whether a further connection can be taken.
@@ -143,14 +145,26 @@ impl Relay {
             batch_us: limits.batch_us,
             history_memory_max: limits.history_memory_max as u64,
         };
-        let hub = Hub::new(hub_limits, Policies::new(&settings));
-        let decode_limits = [None, Some(limits.compressed_bytes_max())];
-        let decode_limits = decode_limits.map(|compressed_bytes_max| DecodeLimits {
-            message_bytes_max: limits.message_bytes_max as u64,
-            compressed_bytes_max,
-            fragments_max: limits.fragments_max(),
+        let mut hub = Hub::new(hub_limits, Policies::new(&settings));
+        hub.set_spaces(Spaces {
+            root: settings.socketio.channel.as_str().into(),
+            ids: settings.socketio.recovery,
         });
         let program = Program::new(None, limits.payload_bytes_max);
+        let decode_limits = [
+            (limits.message_bytes_max, None),
+            (
+                limits.message_bytes_max,
+                Some(limits.compressed_bytes_max()),
+            ),
+            (limits.payload_bytes_max, None),
+        ];
+        let decode_limits =
+            decode_limits.map(|(message_bytes_max, compressed_bytes_max)| DecodeLimits {
+                message_bytes_max: message_bytes_max as u64,
+                compressed_bytes_max,
+                fragments_max: limits.fragments_max(),
+            });
         Relay {
             peers: Slab::new(),
             hub,
@@ -181,6 +195,7 @@ impl Relay {
             waiters: HashMap::new(),
             resumed_ms: 0,
             program,
+            sessions: sessions::Sessions::default(),
         }
     }
 
@@ -188,6 +203,16 @@ impl Relay {
     pub fn set_app(&mut self, app: Box<dyn App>) {
         let limits = &self.settings.limits;
         self.program = Program::new(Some(app), limits.payload_bytes_max);
+    }
+
+    /// Ids of sessions are made with this secret. Before the first connection.
+    pub fn seed_ids(&mut self, secret: [u8; 32]) {
+        self.sessions.seed(secret);
+    }
+
+    /// How many sessions of Engine.IO there are.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
     }
 
     /// There is an admin listener: metrics, connections and probes are served there only.

@@ -51,6 +51,8 @@ pub const ADMIN: u16 = 512;
 pub const LOCAL: u16 = 1024;
 /// A WebSocket that takes gaps it cannot be told of.
 pub const ACCEPTS_GAP: u16 = 4096;
+/// A part of a session of Engine.IO.
+pub const ENGINE: u16 = 8192;
 /// There is no place for it: its request is refused for its reason.
 pub const REFUSED: u16 = 2048;
 
@@ -179,6 +181,11 @@ impl Peer {
             self.clock_ms = now;
             self.flags &= !PINGED;
         }
+    }
+
+    /// When a sign of life came last, of a WebSocket or stream at rest; of any other, its deadline.
+    pub fn heard_ms(&self) -> u64 {
+        self.clock_ms
     }
 
     /// Input that could not be used yet.

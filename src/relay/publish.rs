@@ -5,7 +5,7 @@ use super::manage::published;
 use super::peer::WAITING;
 use super::several::messages;
 use crate::close::Reason;
-use crate::conn::{Conn, Upload};
+use crate::conn::{Conn, Shape, Upload};
 use crate::http::{Answer, PUBLISHED_BYTES_MAX, Published, Told};
 use crate::hub::{Body, Message, Submitted};
 use crate::mark::mark;
@@ -14,6 +14,9 @@ use crate::ws::Kind;
 impl Relay {
     /// A whole body came by POST or PUT.
     pub(super) fn publish_upload(&mut self, slot: u32, upload: Box<Upload>, now: u64) {
+        if upload.shape == Shape::Packets {
+            return self.post_packets(slot, upload, now);
+        }
         let channel = match self.hub.open(&upload.channel, now) {
             Ok(channel) => channel,
             Err(reason) => return self.refuse_upload(slot, upload, reason, now),

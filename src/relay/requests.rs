@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Relay;
-use super::peer::{ADMIN, Phase};
+use super::peer::{ADMIN, ENGINE, Phase};
 use crate::close::Reason;
 use crate::conn::{Conn, HttpEvent};
 use crate::http::{self, Answer, BodyKind, Cors, Reply, Request};
@@ -32,8 +32,13 @@ impl Relay {
     /// Uses one event's worth of input. Returns bytes used, and whether to go on with the rest.
     pub(super) fn http_input(&mut self, slot: u32, data: &[u8], now: u64) -> (usize, bool) {
         let limits = &self.settings.limits;
-        let (head_bytes_max, message_bytes_max) = (limits.head_bytes_max, limits.message_bytes_max);
-        let Conn::Http(http) = &mut self.peers[slot as usize].conn else {
+        let peer = &mut self.peers[slot as usize];
+        let message_bytes_max = match peer.is(ENGINE) {
+            true => limits.payload_bytes_max,
+            false => limits.message_bytes_max,
+        };
+        let head_bytes_max = limits.head_bytes_max;
+        let Conn::Http(http) = &mut peer.conn else {
             return (0, true);
         };
         match http.next(data, head_bytes_max, message_bytes_max, &mut self.spares) {

@@ -24,6 +24,9 @@ impl Relay {
         if self.peer(slot).is(ADMIN) {
             return self.admin_route(slot, request, now);
         }
+        if let Some(bare) = self.engine_path(request.path) {
+            return self.engine_request(slot, request, bare, origin, now);
+        }
         match request.path {
             "/" if !self.settings.no_page && !self.settings.files.has_index() => {
                 let headers = [

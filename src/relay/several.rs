@@ -35,7 +35,7 @@ pub(super) struct Given<'a> {
 pub(super) fn messages(upload: &Upload) -> Result<Option<Vec<Given<'_>>>, Reason> {
     let body = upload.gather.payload();
     let messages = match &upload.shape {
-        Shape::One => return Ok(None),
+        Shape::One | Shape::Packets => return Ok(None),
         Shape::Lines => http::lines(body)?.map(line).collect(),
         Shape::Form(boundary) => of_form(boundary, body)?,
     };

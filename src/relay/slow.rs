@@ -1,16 +1,21 @@
 //! Slow subscribers: moved past what they miss where they can be told of it, else closed.
 
 use super::Relay;
-use super::peer::{ACCEPTS_GAP, BLOCKED, Phase};
+use super::peer::{ACCEPTS_GAP, BLOCKED, ENGINE, Phase};
 use crate::close::Reason;
 use crate::conn::Conn;
 use crate::hub::Place;
-use crate::limits::SKIP_REST_BYTES_MAX;
+use crate::limits::{SEAT_BIT, SKIP_REST_BYTES_MAX};
 use crate::mark::mark;
 
 impl Relay {
     /// A subscriber that has passed a limit meets its channel's policy.
     pub(super) fn lagged(&mut self, slot: u32, reason: Reason, now: u64) {
+        if slot & SEAT_BIT != 0 {
+            mark("seat_lagged");
+            self.counters.refuse(reason);
+            return self.end_listener(slot, reason, now);
+        }
         let peer = &self.peers[slot as usize];
         if reason == Reason::LaggedLong && !peer.is(BLOCKED) {
             // It has just made room, and gets what waits in this turn.
@@ -29,6 +34,10 @@ impl Relay {
     /// of that, and did not say that it need not be, it is ended: it comes back, and learns of it then.
     pub(super) fn missed(&mut self, slot: u32, told: bool, now: u64) {
         self.counters.gaps += 1;
+        if slot & SEAT_BIT != 0 || self.peers[slot as usize].is(ENGINE) {
+            mark("session_promise_not_kept");
+            return self.end_listener(slot, Reason::GapOnResume, now);
+        }
         let peer = &self.peers[slot as usize];
         let place = peer.place().filter(|_| peer.phase == Phase::Open);
         let Some(place) = place.filter(|_| !told) else {

@@ -14,6 +14,8 @@ impl Relay {
             Conn::Stream => self.end_stream(slot, reason, now),
             Conn::Poll(poll) if poll.is_begun() => self.doom_with_reset(slot, reason),
             Conn::Poll(_) => self.end_poll(slot, reason, now),
+            Conn::Carry(carry) if carry.is_begun() => self.doom_with_reset(slot, reason),
+            Conn::Carry(_) => self.end_polling(slot, reason, now),
             Conn::Http(_) => self.finish(slot, reason, now),
         }
     }

@@ -20,7 +20,9 @@ pub mod packet;
 pub mod say;
 
 pub use calls::{append_message, name_and_args};
-pub use engine::{EnginePacket, append_open, append_polled, append_polled_binary, packet, payload};
+pub use engine::{
+    EnginePacket, SEPARATOR, append_open, append_polled, append_polled_binary, packet, payload,
+};
 pub use json::is_modest;
 pub use msgpack::{append_connect_error, connect_of};
 pub use packet::{Packet, PacketKind, append_head, parse};

@@ -52,7 +52,7 @@ impl World {
             payload: &record.payload,
         };
         let (mut log, mut pool) = (Log::default(), Pool::default());
-        form::encode(form, content, 0, &mut log, &mut pool, &mut self.tools);
+        form::encode(form, "a", content, 0, &mut log, &mut pool, &mut self.tools);
         log.run_from(0).unwrap_or_default().to_vec()
     }
 

@@ -1,0 +1,87 @@
+//! Seats: members that stand for the place of a session, which has a connection now and then, or one
+//! for several places. They are never sent to by the sweep, but reported when something waits.
+
+use super::stream::Member;
+use super::sweep::skip_own;
+use super::{Hub, Piece, Place};
+use crate::limits::SEND_BYTES_PER_TURN;
+
+impl Hub {
+    /// What there is for a seat to be given at once, without what it published itself: whole messages of
+    /// at most so many bytes, but at least one; none behind `upto`.
+    pub fn piece_for(
+        &mut self,
+        place: Place,
+        bytes_max: usize,
+        upto: Option<u64>,
+    ) -> Option<Piece> {
+        if self.is_waiting(place) {
+            return None;
+        }
+        let s = &mut self.streams[place.stream as usize];
+        let member = &mut s.members[place.member as usize];
+        let to = skip_own(member, &s.log, upto.unwrap_or(u64::MAX).min(s.log.end()));
+        let from = member.cursor;
+        if from >= to {
+            return None;
+        }
+        let mut end = s.log.message_end(from)?;
+        let most = bytes_max.min(SEND_BYTES_PER_TURN) as u64;
+        while end < to {
+            match s.log.message_end(end) {
+                Some(next) if next - from <= most => end = next,
+                _ => break,
+            }
+        }
+        Some(Piece {
+            end,
+            bytes: (end - from) as usize,
+            last: s.log.number_before(end),
+        })
+    }
+
+    /// Moves a cursor over bytes that its member does not need.
+    pub fn skip_bytes(&mut self, place: Place, bytes: u64) {
+        let s = &mut self.streams[place.stream as usize];
+        s.members[place.member as usize].cursor += bytes;
+    }
+
+    /// The end of the log that a member is in.
+    pub fn end_for(&self, place: Place) -> u64 {
+        self.streams[place.stream as usize].log.end()
+    }
+
+    /// Whether the member has all before this position.
+    pub fn has_reached(&self, place: Place, at: u64) -> bool {
+        self.streams[place.stream as usize].members[place.member as usize].cursor >= at
+    }
+
+    /// What a member has not got yet, up to `end`, as it lies in the log.
+    pub fn unsent(&self, place: Place, end: u64) -> Vec<u8> {
+        let s = &self.streams[place.stream as usize];
+        let mut at = s.members[place.member as usize].cursor;
+        let mut bytes = Vec::new();
+        while let Some(run) = s.log.run_from(at).filter(|_| at < end) {
+            let run = &run[..run.len().min((end - at) as usize)];
+            bytes.extend_from_slice(run);
+            at += run.len() as u64;
+        }
+        bytes
+    }
+
+    /// All that waits for a member, as it lies in the log, without what it published itself.
+    pub fn take_unsent(&mut self, place: Place) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let s = &mut self.streams[place.stream as usize];
+            let member: &mut Member = &mut s.members[place.member as usize];
+            let to = skip_own(member, &s.log, s.log.end());
+            if member.cursor >= to {
+                return bytes;
+            }
+            bytes.extend(self.unsent(place, to));
+            let member = &mut self.streams[place.stream as usize].members[place.member as usize];
+            member.cursor = to;
+        }
+    }
+}

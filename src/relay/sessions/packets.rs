@@ -1,0 +1,177 @@
+//! Packets of Engine.IO that come in: by POST, several at once, or in frames.
+
+use std::borrow::Cow;
+
+use super::session::{Carrier, Part};
+use crate::close::Reason;
+use crate::conn::{Conn, Upload};
+use crate::http::Answer;
+use crate::hub::Body;
+use crate::mark::mark;
+use crate::relay::Relay;
+use crate::relay::app::Data;
+use crate::relay::peer::{ENGINE, Phase, WAITING};
+use crate::socketio::{self, EnginePacket};
+use crate::ws::{self, Kind};
+
+impl Relay {
+    /// A whole body of packets came by POST.
+    pub(in crate::relay) fn post_packets(&mut self, slot: u32, upload: Box<Upload>, now: u64) {
+        let Some((index, Part::Post)) = self.sessions.part_of(slot) else {
+            // Its session has ended meanwhile.
+            return self.answer_post(slot, upload, Err(Reason::UnknownSession), now);
+        };
+        if let Some(channel) = self.pausing_session(slot) {
+            mark("post_held");
+            let peer = &mut self.peers[slot as usize];
+            peer.flags |= WAITING;
+            let token = peer.token(slot);
+            if let Conn::Http(http) = &mut peer.conn {
+                http.held = Some(upload);
+            }
+            return self.hub.await_resume(channel, token);
+        }
+        self.sessions.carriers.remove(&slot);
+        self.peer(slot).flags &= !ENGINE;
+        let session = &mut self.sessions.table[index as usize];
+        let sid = session.sid;
+        if let Carrier::Polling { post, .. } = &mut session.carrier {
+            *post = None;
+        }
+        let result = match std::str::from_utf8(upload.gather.payload()) {
+            Ok(body) => self.take_payload(index, body, now),
+            Err(_) => Err(Reason::BadUtf8),
+        };
+        if let Err(reason) = result
+            && self.sessions.is(index, sid)
+        {
+            self.end_session(index, reason, now);
+        }
+        // Who says that it goes has said it well.
+        let told = result.or_else(|reason| match reason {
+            Reason::Normal => Ok(()),
+            reason => Err(reason),
+        });
+        self.answer_post(slot, upload, told, now);
+    }
+
+    fn take_payload(&mut self, index: u32, body: &str, now: u64) -> Result<(), Reason> {
+        let sid = self.sessions.table[index as usize].sid;
+        for packet in socketio::payload(body) {
+            self.engine_packet(index, packet?, now)?;
+            if !self.sessions.is(index, sid) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn answer_post(
+        &mut self,
+        slot: u32,
+        mut upload: Box<Upload>,
+        told: Result<(), Reason>,
+        now: u64,
+    ) {
+        let (reply, origin) = (upload.reply, upload.origin.take());
+        self.spares.keep_upload(upload);
+        let answer = match told {
+            Ok(()) => Answer {
+                status: 200,
+                // Not text/plain, which some browsers offer to save.
+                content_type: "text/html",
+                body: b"ok",
+                headers: &[("Cache-Control", "no-store")],
+                reply,
+                ..Answer::default()
+            },
+            Err(reason) => {
+                self.counters.refuse(reason);
+                Answer {
+                    status: 400,
+                    content_type: "text/plain; charset=utf-8",
+                    body: reason.text().as_bytes(),
+                    reply,
+                    ..Answer::default()
+                }
+            }
+        };
+        self.answer(slot, answer, origin.as_deref(), now);
+    }
+
+    /// A message came by a WebSocket that carries packets.
+    pub(in crate::relay) fn engine_frame(
+        &mut self,
+        slot: u32,
+        kind: Kind,
+        body: Body<'_>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let Some((index, part)) = self.sessions.part_of(slot) else {
+            return Ok(());
+        };
+        let bytes = clear(kind, body)?;
+        if kind == Kind::Binary {
+            return match part {
+                Part::WebSocket => self.engine_packet(index, EnginePacket::Binary(bytes), now),
+                _ => Err(Reason::BadPacket),
+            };
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| Reason::BadUtf8)?;
+        let packet = socketio::packet(text)?;
+        match part {
+            Part::WebSocket => self.engine_packet(index, packet, now),
+            _ => self.probe_packet(slot, index, packet, now),
+        }
+    }
+
+    /// A session that is closed by what it said: counted, and ended here rather than as a WebSocket.
+    pub(in crate::relay) fn session_violated(&mut self, slot: u32, reason: Reason, now: u64) {
+        if let Some((index, Part::WebSocket)) = self.sessions.part_of(slot)
+            && self.peer(slot).phase == Phase::Open
+        {
+            self.end_session(index, reason, now);
+        }
+    }
+
+    fn engine_packet(
+        &mut self,
+        index: u32,
+        packet: EnginePacket<'_>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let bare = self.sessions.table[index as usize].bare;
+        match packet {
+            EnginePacket::Close => Err(Reason::Normal),
+            EnginePacket::Ping(_) => Err(Reason::BadPacket),
+            EnginePacket::Pong(_) => {
+                self.pong(index, now);
+                Ok(())
+            }
+            EnginePacket::Message(text) if bare => self.app_message(index, Data::Text(text), now),
+            EnginePacket::Binary(bytes) if bare => {
+                self.app_message(index, Data::Binary(&bytes), now)
+            }
+            EnginePacket::Message(text) => self.socketio_text(index, text, now),
+            EnginePacket::Binary(bytes) => self.socketio_binary(index, bytes.into_owned(), now),
+            EnginePacket::Upgrade | EnginePacket::Noop => Ok(()),
+        }
+    }
+}
+
+/// A message in the clear; text is UTF-8.
+fn clear(kind: Kind, body: Body<'_>) -> Result<Cow<'_, [u8]>, Reason> {
+    Ok(match body {
+        Body::Masked { payload, key } => {
+            let mut bytes = vec![0; payload.len()];
+            match kind {
+                Kind::Binary => ws::unmask_into(&mut bytes, payload, key),
+                Kind::Text if ws::unmask_into_valid(&mut bytes, payload, key) => {}
+                Kind::Text => return Err(Reason::BadUtf8),
+            }
+            Cow::Owned(bytes)
+        }
+        Body::Plain(bytes) => Cow::Borrowed(bytes),
+        Body::Gathered(gather) => Cow::Borrowed(gather.payload()),
+    })
+}
