@@ -4,17 +4,19 @@
 use super::stream::Member;
 use super::sweep::skip_own;
 use super::{Hub, Piece, Place};
+use crate::buf::Log;
 use crate::limits::SEND_BYTES_PER_TURN;
+use crate::socketio::SEPARATOR;
 
 impl Hub {
     /// What there is for a seat to be given at once, without what it published itself: whole messages of
-    /// at most so many bytes, but at least one; none behind `upto`.
+    /// at most so many bytes and packets, but at least one; none behind `upto`. Tells how many packets.
     pub fn piece_for(
         &mut self,
         place: Place,
-        bytes_max: usize,
+        (bytes_max, packets_max): (usize, usize),
         upto: Option<u64>,
-    ) -> Option<Piece> {
+    ) -> Option<(Piece, usize)> {
         if self.is_waiting(place) {
             return None;
         }
@@ -26,18 +28,22 @@ impl Hub {
             return None;
         }
         let mut end = s.log.message_end(from)?;
+        let mut packets = packets(&s.log, from, end);
         let most = bytes_max.min(SEND_BYTES_PER_TURN) as u64;
         while end < to {
-            match s.log.message_end(end) {
-                Some(next) if next - from <= most => end = next,
+            let next = s.log.message_end(end).filter(|next| next - from <= most);
+            let more = next.map(|next| packets + self::packets(&s.log, end, next));
+            match (next, more) {
+                (Some(next), Some(more)) if more <= packets_max => (end, packets) = (next, more),
                 _ => break,
             }
         }
-        Some(Piece {
+        let piece = Piece {
             end,
             bytes: (end - from) as usize,
             last: s.log.number_before(end),
-        })
+        };
+        Some((piece, packets))
     }
 
     /// Moves a cursor over bytes that its member does not need.
@@ -84,4 +90,11 @@ impl Hub {
             member.cursor = to;
         }
     }
+}
+
+/// How many packets one message of a payload is.
+fn packets(log: &Log, from: u64, to: u64) -> usize {
+    let message = log.run_from(from).unwrap_or_default();
+    let message = &message[..message.len().min((to - from) as usize)];
+    memchr::memchr_iter(SEPARATOR, message).count()
 }

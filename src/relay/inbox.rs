@@ -107,7 +107,7 @@ impl Relay {
                 Letter::Count { channel, reply } => {
                     let _ = reply.try_send(self.hub.subscribers(&channel));
                 }
-                Letter::Command(command) => self.carry_out(*command, now),
+                Letter::Command(command) => self.run_commands(vec![*command], now),
             }
         }
     }

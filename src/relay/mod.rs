@@ -351,6 +351,7 @@ impl Relay {
             || !self.queued.is_empty()
             || self.hub.is_dirty()
             || self.hub.is_filling()
+            || self.sessions.has_commands()
             || !self.asked.is_empty()
             || !self.letters.is_empty() && self.letters_can_move()
     }

@@ -2,7 +2,7 @@
 
 use super::Relay;
 use super::manage::published;
-use super::peer::WAITING;
+use super::peer::{ENGINE, WAITING};
 use super::several::messages;
 use crate::close::Reason;
 use crate::conn::{Conn, Shape, Upload};
@@ -159,6 +159,9 @@ impl Relay {
         };
         mark("upload_given_up");
         self.peer(slot).flags &= !WAITING;
+        if self.peer(slot).is(ENGINE) {
+            self.carrier_ends(slot, reason, now);
+        }
         self.refuse(slot, reason, upload.reply, upload.origin.as_deref(), now);
         self.make_ready(slot);
         true

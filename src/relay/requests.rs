@@ -74,6 +74,9 @@ impl Relay {
         };
         let origin = match self.check_origin(slot, &request) {
             Ok(origin) => origin,
+            Err(reason) if self.engine_path(request.path).is_some() => {
+                return self.refuse_engine(slot, reason, &request, None, now);
+            }
             Err(reason) => return self.refuse(slot, reason, refusal, None, now),
         };
         let routed = match self.refused(slot) {

@@ -8,13 +8,20 @@ use crate::close::Reason;
 use crate::conn::{CarryPart, Conn, HttpConn};
 use crate::http::{Answer, Cors};
 use crate::hub::Progress;
-use crate::limits::SEAT_BIT;
+use crate::limits::{POLLED_PACKETS_MAX, SEAT_BIT};
 use crate::mark::mark;
 use crate::relay::Relay;
 use crate::relay::flush::send_out;
 use crate::relay::peer::{ENGINE, Phase};
 use crate::socketio::SEPARATOR;
 use crate::wire::Wire;
+
+/// What an answer holds so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Holds {
+    bytes: usize,
+    packets: usize,
+}
 
 impl Relay {
     /// How long a poll may be without an answer, or an answer without being taken.
@@ -100,11 +107,11 @@ impl Relay {
             return false;
         };
         let mut parts = VecDeque::new();
-        let mut bytes = self.own_packets(index, &mut parts);
+        let mut holds = self.own_packets(index, &mut parts);
         let spaces = self.sessions.table[index as usize].spaces.len();
         let first = self.sessions.table[index as usize].first;
         for at in (0..spaces).map(|at| (first + at) % spaces) {
-            bytes += self.part_of_space(index, at, bytes, &mut parts);
+            self.part_of_space(index, at, &mut holds, &mut parts);
         }
         if spaces > 0 {
             // Another namespace comes first the next time.
@@ -116,7 +123,7 @@ impl Relay {
         if parts.is_empty() && probed {
             mark("poll_let_go");
             parts.push_back(CarryPart::Own(vec![SEPARATOR, b'6']));
-            bytes = 2;
+            holds.bytes = 2;
         }
         match parts.front_mut() {
             None => return false,
@@ -129,7 +136,7 @@ impl Relay {
                 self.hub.skip_bytes(seat.place, 1);
             }
         }
-        self.append_carry_head(slot, bytes - 1);
+        self.append_carry_head(slot, holds.bytes - 1);
         if let Conn::Carry(carry) = &mut self.peer(slot).conn {
             carry.begin(parts);
         }
@@ -138,50 +145,67 @@ impl Relay {
     }
 
     /// Packets for the session alone, as the first part of an answer.
-    fn own_packets(&mut self, index: u32, parts: &mut VecDeque<CarryPart>) -> usize {
-        let own = std::mem::take(&mut self.sessions.table[index as usize].out);
-        let bytes = own.len();
-        if bytes > 0 {
+    fn own_packets(&mut self, index: u32, parts: &mut VecDeque<CarryPart>) -> Holds {
+        let out = &mut self.sessions.table[index as usize].out;
+        let mut ends = memchr::memchr_iter(SEPARATOR, out).skip(1);
+        let cut = ends.nth(POLLED_PACKETS_MAX - 1).unwrap_or(out.len());
+        let rest = out.split_off(cut);
+        let own = std::mem::replace(out, rest);
+        let holds = Holds {
+            bytes: own.len(),
+            packets: memchr::memchr_iter(SEPARATOR, &own).count(),
+        };
+        if holds.bytes > 0 {
             parts.push_back(CarryPart::Own(own));
         }
-        bytes
+        holds
     }
 
-    /// What waits in one namespace, beside so many bytes of others; tells how many bytes it is.
+    /// Adds what waits in one namespace to an answer.
     fn part_of_space(
         &mut self,
         index: u32,
         at: usize,
-        beside: usize,
+        holds: &mut Holds,
         parts: &mut VecDeque<CarryPart>,
-    ) -> usize {
+    ) {
         let max = self.settings.limits.payload_bytes_max;
+        let left = (
+            max.saturating_sub(holds.bytes),
+            POLLED_PACKETS_MAX.saturating_sub(holds.packets),
+        );
         let space = &self.sessions.table[index as usize].spaces[at];
         let Stand::Seat(seat) = space.stand else {
-            return 0;
+            return;
         };
         let owed_at = space.owed.as_ref().map(|owed| owed.at);
-        let Some(place) = self.place_of(index, at).filter(|_| beside < max) else {
-            return 0;
+        let room = left.0 > 0 && left.1 > 0;
+        let Some(place) = self.place_of(index, at).filter(|_| room) else {
+            return;
         };
-        let mut bytes = 0;
         let due = owed_at.is_some_and(|at| self.hub.has_reached(place, at));
-        if !due && let Some(piece) = self.hub.piece_for(place, max - beside, owed_at) {
-            bytes = piece.bytes;
-            parts.push_back(CarryPart::Shared(seat, piece.end));
-            if owed_at.is_none_or(|at| piece.end < at) {
-                return bytes;
+        if !due {
+            let Some((piece, packets)) = self.hub.piece_for(place, left, owed_at) else {
+                return;
+            };
+            if packets > left.1 && holds.packets > 0 {
+                // A message does not come apart: it is the first of the next answer.
+                return;
             }
-        } else if !due {
-            return 0;
+            holds.bytes += piece.bytes;
+            holds.packets += packets;
+            parts.push_back(CarryPart::Shared(seat, piece.end));
+            if owed_at.is_none_or(|at| piece.end < at) || holds.packets >= POLLED_PACKETS_MAX {
+                return;
+            }
         }
         let owed = self.sessions.table[index as usize].spaces[at].owed.take();
         if let Some(owed) = owed {
             let packet = [&[SEPARATOR, b'4'], owed.packet.as_bytes()].concat();
-            bytes += packet.len();
+            holds.bytes += packet.len();
+            holds.packets += 1;
             parts.push_back(CarryPart::Own(packet));
         }
-        bytes
     }
 
     fn append_carry_head(&mut self, slot: u32, len: usize) {

@@ -1,4 +1,8 @@
 //! An embedding program's part: it is asked, and what it wants is done.
+//!
+//! Rule: what a call collected is queued, and done in one place where nothing is half done: behind an event,
+//! a message or a connect at once; behind a disconnect, which may happen in the middle of anything, there or
+//! when the turn's output begins. So no call happens inside another.
 
 use super::ids::Sid;
 use super::session::Space;
@@ -23,6 +27,22 @@ impl Relay {
             recovered,
         };
         self.program.connect(&socket, auth)
+    }
+
+    /// Somebody whom the program let in does not come.
+    pub(super) fn app_gone(
+        &mut self,
+        (socket, namespace, channel, recovered): (Sid, &str, &str, bool),
+        reason: Reason,
+    ) {
+        let socket = Socket {
+            id: socket.as_str(),
+            namespace,
+            channel,
+            recovered,
+        };
+        let commands = self.program.disconnect(&socket, reason);
+        self.sessions.commands.extend(commands);
     }
 
     /// What the program does with an event.
@@ -84,22 +104,24 @@ impl Relay {
     }
 
     /// The program is told that a socket has gone.
-    pub(super) fn tell_gone(&mut self, space: &Space, reason: Reason, now: u64) {
+    pub(super) fn tell_gone(&mut self, space: &Space, reason: Reason) {
         let socket = socket(space, &self.settings.socketio.channel);
         let commands = self.program.disconnect(&socket, reason);
-        self.run_commands(commands, now);
+        self.sessions.commands.extend(commands);
     }
 
-    /// Does what a program wants done, in its order.
-    pub(super) fn run_commands(&mut self, commands: Vec<Command>, now: u64) {
-        for command in commands {
+    /// Does what a program wants done, in its order, and what it wanted before.
+    pub(in crate::relay) fn run_commands(&mut self, commands: Vec<Command>, now: u64) {
+        self.sessions.commands.extend(commands);
+        // Each socket goes once, so there is an end to what its going brings about.
+        while let Some(command) = self.sessions.commands.pop_front() {
             self.carry_out(command, now);
         }
     }
 
     /// Does one thing that the program wants. What is meant for a socket or a session that is not
     /// there is dropped.
-    pub(in crate::relay) fn carry_out(&mut self, command: Command, now: u64) {
+    fn carry_out(&mut self, command: Command, now: u64) {
         match command {
             Command::Emit {
                 to,

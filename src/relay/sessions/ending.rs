@@ -17,7 +17,7 @@ impl Relay {
         if let Carrier::WebSocket(slot) = session.carrier {
             self.close_ws(slot, reason, now);
         }
-        self.said_goodbye(&session, reason, now);
+        self.said_goodbye(&session, reason);
     }
 
     /// A connection that was a part of a session ends, for whatever reason; it is left to the caller.
@@ -34,7 +34,7 @@ impl Relay {
             Part::Get | Part::Post | Part::WebSocket => {
                 mark("session_without_carrier");
                 if let Some(session) = self.take_session(index, reason, now) {
-                    self.said_goodbye(&session, reason, now);
+                    self.said_goodbye(&session, reason);
                 }
             }
         }
@@ -109,9 +109,9 @@ impl Relay {
     }
 
     /// Who was in its namespaces is gone: the program is told.
-    fn said_goodbye(&mut self, session: &Session, reason: Reason, now: u64) {
+    fn said_goodbye(&mut self, session: &Session, reason: Reason) {
         for space in &session.spaces {
-            self.tell_gone(space, reason, now);
+            self.tell_gone(space, reason);
         }
     }
 

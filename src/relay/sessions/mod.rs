@@ -25,10 +25,11 @@ mod session;
 mod spaces;
 mod upgrade;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use slab::Slab;
 
+use super::app::Command;
 use crate::hub::Place;
 use crate::limits::SEAT_BIT;
 use crate::timers::Timers;
@@ -52,6 +53,8 @@ pub(super) struct Sessions {
     ids: Ids,
     /// Where what is sent to one session is put together.
     scratch: Vec<u8>,
+    /// What an embedding program wants done, in its order.
+    commands: VecDeque<Command>,
     /// Counts of what happened.
     pub counts: Counts,
 }
@@ -87,6 +90,11 @@ impl Sessions {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Whether an embedding program wants something done.
+    pub fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
     }
 
     /// When something is due next.

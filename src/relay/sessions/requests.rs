@@ -119,7 +119,7 @@ impl Relay {
         (self.sessions.table[index as usize].bare == bare).then_some(index)
     }
 
-    fn refuse_engine(
+    pub(in crate::relay) fn refuse_engine(
         &mut self,
         slot: u32,
         reason: Reason,

@@ -169,8 +169,15 @@ impl Relay {
             mark("ghost_replaced");
             self.end_socket(ghost, socket, Reason::Gone, now);
         }
-        let full = |reason: Reason| Refused::new(reason.text());
-        let channel = self.hub.open(&name, now).map_err(full)?;
+        let channel = match self.hub.open(&name, now) {
+            Ok(channel) => channel,
+            Err(reason) => {
+                // The program has let it in: whoever it let in goes once.
+                let gone = (socket, namespace, &*name, recovered);
+                self.app_gone(gone, reason);
+                return Err(Refused::new(reason.text()));
+            }
+        };
         self.hub.note_request(channel, now);
         let newest = self.hub.newest().number;
         let stand = self.take_stand(index, channel, from.unwrap_or(newest), now);
@@ -270,7 +277,7 @@ impl Relay {
         if self.sessions.by_socket.get(&space.socket) == Some(&index) {
             self.sessions.by_socket.remove(&space.socket);
         }
-        self.tell_gone(&space, reason, now);
+        self.tell_gone(&space, reason);
     }
 
     /// A socket is taken out of its namespace, and its client told so.
