@@ -113,7 +113,7 @@ reasons! {
     /// A session begins with GET.
     BadHandshake, "bad_handshake", 0, 400, "Bad handshake method";
     /// A request that does not fit the transport of its session.
-    BadSession, "bad_session", 0, 400, "Bad request";
+    BadSession, "bad_session", 1008, 400, "Bad request";
     /// Another version of Engine.IO than 4.
     OldProtocol, "old_protocol", 0, 400, "Unsupported protocol version";
     /// Two polls, or two uploads, of a session at once.

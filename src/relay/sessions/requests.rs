@@ -251,9 +251,15 @@ impl Relay {
         let session = &self.sessions.table[index as usize];
         let polls = matches!(session.carrier, Carrier::Polling { .. });
         if session.probe.is_some() || !polls {
-            // The first one is not touched by it.
+            // The first one is not touched by it. Browsers are not told of a status: it is opened, and
+            // closed with a reason.
             mark("second_upgrade");
-            return Err(Reason::BadSession);
+            self.open_engine_socket(slot, request)?;
+            self.peer(slot).flags &= !ENGINE;
+            self.peer(slot).hear(now);
+            self.counters.refuse(Reason::BadSession);
+            self.close_ws(slot, Reason::BadSession, now);
+            return Ok(());
         }
         self.open_engine_socket(slot, request)?;
         let due_ms = now.saturating_add(self.settings.limits.upgrade_timeout_ms);
