@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use longwave::app::{App, Cx, Data, Event, Failed, Refused, Socket, Then, To};
 use longwave::{Config, Server};
 
-struct Conformance;
+pub(crate) struct Conformance;
 
 impl App for Conformance {
     fn connect(&mut self, cx: &mut Cx, socket: &Socket<'_>, auth: &str) -> Result<(), Refused> {
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// What the suites expect: they want to see sessions time out, and not to wait for it.
-fn config(address: SocketAddr) -> Config {
+pub(crate) fn config(address: SocketAddr) -> Config {
     let mut config = Config {
         listen: vec![address],
         ..Config::default()
