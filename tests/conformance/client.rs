@@ -124,6 +124,16 @@ impl<'r> Polling<'r> {
         assert_eq!((answer.status, body(&answer)), (400, UNKNOWN));
     }
 
+    /// Whether the session has ended: the next poll may be told so.
+    pub fn is_ended(&self) {
+        let answer = self.get();
+        match answer.status {
+            200 => assert_eq!(body(&answer), "1"),
+            _ => assert_eq!((answer.status, body(&answer)), (400, UNKNOWN)),
+        }
+        self.is_gone();
+    }
+
     fn hear(&mut self) -> Heard {
         while self.waiting.is_empty() {
             let payload = self.poll();
@@ -258,9 +268,8 @@ impl<'r> Client<'r> {
     pub fn ends_by(mut self, packets: &[&str]) {
         match &mut self {
             Client::Polling(polling) => {
-                // The end may be told by this request already, or by the next.
                 polling.post(&packets.join("\x1e"));
-                polling.is_gone();
+                polling.is_ended();
             }
             Client::WebSocket(peer) => {
                 // It may be closed while the last of them are written.

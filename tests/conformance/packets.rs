@@ -187,7 +187,7 @@ fn attachments_that_do_not_come_as_said_end_the_session() {
         match client.entered() {
             Client::Polling(polling) => {
                 polling.post("bAQID");
-                polling.is_gone();
+                polling.is_ended();
             }
             Client::WebSocket(mut peer) => {
                 peer.send(crate::support::BINARY, ONE.0);
