@@ -100,15 +100,15 @@ fn who_does_not_begin_with_connect_is_closed() {
 fn who_never_connects_is_closed() {
     let relay = start(|limits| {
         limits.ping_interval_ms = 20_000;
-        limits.connect_timeout_ms = 200;
+        limits.connect_timeout_ms = 1_000;
     });
     let mut silent = websocket(&relay, SOCKET_IO);
     assert!(matches!(silent.end(), End::Close(_) | End::Eof));
     // Who is in a namespace may be silent there; and bare Engine.IO has none.
     let mut bare = websocket(&relay, ENGINE_IO);
-    for client in Client::each(&relay) {
-        let mut client = client.entered();
-        std::thread::sleep(std::time::Duration::from_millis(400));
+    let mut clients = Client::each(&relay).map(Client::entered);
+    std::thread::sleep(std::time::Duration::from_millis(1_300));
+    for client in &mut clients {
         client.say(&[r#"42["message",1]"#]);
         client.hears(r#"42["message-back",1]"#);
     }
