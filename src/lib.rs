@@ -1,5 +1,8 @@
 //! longwave: a broadcast relay. One message in, every subscriber out.
 //!
+//! To embed it: a [`Config`], a [`Server`] that runs on a thread, a [`Handle`] to it for all others; and an
+//! [`App`](app::App) to take part in what Socket.IO clients do.
+//!
 //! A module imports only modules with a smaller layer number (`tests/tidy.rs` holds that):
 //!
 //! | layer | modules |

@@ -202,7 +202,8 @@ pub trait App: Send {
         Ok(Then::Relay)
     }
 
-    /// A socket that had connected has gone. Whatever becomes of it, each that connected goes once.
+    /// A socket that had connected has gone. Whatever becomes of it, each that connected goes once, unless
+    /// the server is stopped at once. It is not there any more: to tell the others, emit to its channel.
     ///
     /// # Errors
     /// As for [`App::event`].
