@@ -29,7 +29,8 @@ finish() {
 trap finish EXIT
 
 run() {
-    "$here/run.py" "ws://127.0.0.1:$port/echo" --venv "$venv" --agent longwave --strict --require '12.*,13.*' "$@"
+    "$here/run.py" "ws://127.0.0.1:$port/echo" --venv "$venv" --agent longwave --strict --require '12.*,13.*' \
+        --timeout 800 --stall 300 "$@"
 }
 
 status=0 other=0

@@ -20,8 +20,8 @@ import { atEnd, owned, within } from "../clients/bounds.mjs";
 export { freePort } from "../clients/bounds.mjs";
 
 const BROWSER_ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const START_MS = 10_000;
+  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"];
+const START_MS = 30_000;
 const ANSWER_MS = 10_000;
 // A browser may be started while everything else on the machine is, too.
 const BROWSER_MS = 60_000;

@@ -19,7 +19,7 @@ WAIT = 10.0
 MIB = 1024 * 1024
 
 # All tests together take a minute. Whatever waits without end then shows where, and ends.
-faulthandler.dump_traceback_later(float(os.environ.get("TESTS_SECONDS", "400")), exit=True)
+faulthandler.dump_traceback_later(float(os.environ.get("TESTS_SECONDS", "540")), exit=True)
 
 
 def free_port():
