@@ -3,6 +3,7 @@
 mod addresses;
 mod polls;
 mod resuming;
+mod sessions;
 mod waiting;
 
 use std::collections::HashMap;

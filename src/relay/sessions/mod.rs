@@ -92,6 +92,15 @@ impl Sessions {
         self.table.len()
     }
 
+    /// Whether nothing is left of any session.
+    #[cfg(test)]
+    pub fn is_clean(&self) -> bool {
+        self.by_sid.is_empty()
+            && self.by_socket.is_empty()
+            && self.carriers.is_empty()
+            && self.seats.is_empty()
+    }
+
     /// Whether an embedding program wants something done.
     pub fn has_commands(&self) -> bool {
         !self.commands.is_empty()
