@@ -12,6 +12,12 @@ fn who_connects_by_msgpack_is_found() {
     assert_eq!(connect_of(plain).as_deref(), Some("/news"));
     assert_eq!(connect_of(undefined).as_deref(), Some("/"));
     assert_eq!(connect_of(token).as_deref(), Some("/"));
+    let options =
+        b"\x84\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/\xa7options\x81\xa8compress\xc3";
+    assert_eq!(connect_of(options).as_deref(), Some("/"));
+    let kinds = b"\x83\xa4type\x00\xa3nsp\xa5/news\xa4data\x81\xa5token\x97\xcb\x40\x59\x20\x00\x00\x00\x00\x00\
+        \xc4\x02ab\xd7\x00\x00\x00\x00\x00\x00\x00\x00\x00\xfb\xce\x00\x01\x11\x70\xcf\x00\x00\x01\x00\x00\x00\x00\x00\xa2\xc3\xa9";
+    assert_eq!(connect_of(kinds).as_deref(), Some("/news"));
 }
 
 #[test]
