@@ -52,6 +52,9 @@ pub const ATTACHMENTS_MAX: usize = 1024;
 /// Attachments of one event to Socket.IO clients; a message with more goes out as text. The official
 /// parser, from 4.2.6 on, drops the connection over ten.
 pub const SAID_ATTACHMENTS_MAX: usize = 10;
+/// Bytes of a channel that are copied so that what a program emits to one socket comes behind them; where
+/// more wait, it may pass them.
+pub const ORDERED_BYTES_MAX: u64 = 256 * 1024;
 /// Packets in one answer to a poll of an Engine.IO client: the Python client drops the connection over
 /// sixteen. An event and its attachments fit it.
 pub const POLLED_PACKETS_MAX: usize = 16;

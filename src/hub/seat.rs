@@ -75,6 +75,24 @@ impl Hub {
         bytes
     }
 
+    /// Takes what waits for a member that is held, as [`Hub::take_unsent`] does, so that something can go
+    /// right behind it. `None` where that cannot be: it is inside a message, waits for its place in the log, or
+    /// has more than so many bytes waiting.
+    pub fn take_before(&mut self, place: Place, bytes_max: u64) -> Option<Vec<u8>> {
+        let s = &self.streams[place.stream as usize];
+        let Member { slot, cursor, .. } = s.members[place.member as usize];
+        let most = s.log.end() - cursor;
+        if most > bytes_max || self.is_waiting(place) || self.mid_message(place) {
+            return None;
+        }
+        if most > 0 {
+            // It has not left yet: whoever waits for that is not told that it has.
+            self.watches.left(place.stream, slot, cursor);
+            self.watches.joined(slot);
+        }
+        Some(self.take_unsent(place))
+    }
+
     /// All that waits for a member, as it lies in the log, without what it published itself.
     pub fn take_unsent(&mut self, place: Place) -> Vec<u8> {
         let mut bytes = Vec::new();

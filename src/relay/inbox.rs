@@ -50,14 +50,6 @@ impl Letter {
             Letter::Command(command) => command.bytes(),
         }
     }
-
-    /// Which channel it waits for if that is paused.
-    pub fn channel(&self) -> Option<&str> {
-        match self {
-            Letter::Publish { channel, .. } | Letter::Count { channel, .. } => Some(channel),
-            Letter::Command(command) => command.channel(),
-        }
-    }
 }
 
 impl Relay {
@@ -73,7 +65,12 @@ impl Relay {
     }
 
     fn letter_waits(&self, letter: &Letter) -> bool {
-        let channel = letter.channel().and_then(|name| self.hub.find(name));
+        let channel = match letter {
+            Letter::Publish { channel, .. } | Letter::Count { channel, .. } => {
+                self.hub.find(channel)
+            }
+            Letter::Command(command) => self.channel_for(command),
+        };
         channel.is_some_and(|id| self.hub.paused(id))
     }
 

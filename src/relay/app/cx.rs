@@ -143,17 +143,6 @@ impl Command {
         }
     }
 
-    /// The channel that it is for, where that is known by its name.
-    pub(crate) fn channel(&self) -> Option<&str> {
-        match self {
-            Command::Emit {
-                to: Target::Channel(name),
-                ..
-            } => Some(name),
-            _ => None,
-        }
-    }
-
     /// Bytes of what is to be sent.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -140,6 +140,7 @@ impl Relay {
                     true => PacketKind::Ack,
                     false => PacketKind::BinaryAck,
                 };
+                self.keep_order(index, at, now);
                 self.send_to(index, at, (kind, Some(ack.id)), &data, &attachments, now);
             }
             Command::Disconnect(socket) => {
@@ -173,6 +174,7 @@ impl Relay {
                     true => PacketKind::Event,
                     false => PacketKind::BinaryEvent,
                 };
+                self.keep_order(index, at, now);
                 let data = self.with_offset(index, at, data);
                 self.send_to(index, at, (kind, None), &data, attachments, now);
             }
@@ -220,6 +222,22 @@ impl Relay {
         let namespace = session.spaces[at].namespace.clone();
         self.send_packet(index, kind, (&namespace, ack), data, attachments, now);
         self.ends_for_output(index, now);
+    }
+
+    /// The channel that a command is for: its publishers may have to wait.
+    pub(in crate::relay) fn channel_for(&self, command: &Command) -> Option<u32> {
+        match command {
+            Command::Emit { to, .. } => match to {
+                Target::One(_) => None,
+                Target::Channel(name) => self.hub.find(name),
+                Target::AllBut(socket) => {
+                    let (index, at) = self.socket_at(socket)?;
+                    let place = self.place_of(index, at)?;
+                    Some(self.hub.channel_of(place))
+                }
+            },
+            _ => None,
+        }
     }
 
     /// Where the socket with this id is.

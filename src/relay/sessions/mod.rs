@@ -17,6 +17,7 @@ mod deadlines;
 mod ending;
 mod flush;
 mod ids;
+mod order;
 mod packets;
 mod requests;
 mod seats;
