@@ -6,6 +6,8 @@
 //! - The exact origin is named, never `*`, which browsers do not take where credentials go with the
 //!   request. So an answer depends on `Origin`, and says so (`Vary`) also where there was none.
 //! - For the same reason lists are written out: `*` in them would be a name like others.
+//! - Where no header means anything, as to Socket.IO, whose clients may be told to send any (`extraHeaders`),
+//!   pages may send those that they ask for: their names are given back.
 //! - `Access-Control-Request-Private-Network` gets no answer. No browser waits for one: Chromium gave
 //!   the idea up for a question to the person in front of it, and a relay on a private network must not be
 //!   opened to public pages by somebody who never was asked.
@@ -17,7 +19,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// Headers that pages may send: how subscribers say where they are, and what publishers tell of a
 /// message. `Accept` needs no leave but for odd values.
-const REQUEST_HEADERS: &str = "If-None-Match, If-Modified-Since, Last-Event-ID, Etag, Content-Type, \
+pub const REQUEST_HEADERS: &str = "If-None-Match, If-Modified-Since, Last-Event-ID, Etag, Content-Type, \
     Authorization, X-EventSource-Event, Accept, Cache-Control";
 
 /// Headers that pages may read beyond those that they always may.
@@ -34,8 +36,27 @@ pub enum Cors<'a> {
     Own,
     /// Pages of the request's origin too.
     Shared(Option<&'a str>),
-    /// The same, of an answer that says what they may ask (a preflight).
-    Preflight(Option<&'a str>),
+    /// The same, of an answer that says what they may ask (a preflight), and which headers they may send.
+    Preflight(Option<&'a str>, &'a str),
+}
+
+/// The headers that a preflight asks for, to be given back; those of [`REQUEST_HEADERS`] if it asks for
+/// none, or for what are no names.
+pub fn asked_headers(value: Option<&[u8]>) -> &str {
+    let is_list = |list: &&str| {
+        let mut names = list.split(',').map(|name| name.trim_matches([' ', '\t']));
+        names.all(is_token)
+    };
+    value
+        .and_then(|value| std::str::from_utf8(value).ok())
+        .filter(is_list)
+        .unwrap_or(REQUEST_HEADERS)
+}
+
+/// Whether it could be the name of a header (RFC 9110, 5.6.2).
+fn is_token(name: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.bytes().all(is_part)
 }
 
 impl Cors<'_> {
@@ -44,11 +65,11 @@ impl Cors<'_> {
         let (origin, lines) = match self {
             Cors::Own => return,
             Cors::Shared(origin) => (origin, &[("Expose-Headers", ANSWER_HEADERS)][..]),
-            Cors::Preflight(origin) => (
+            Cors::Preflight(origin, headers) => (
                 origin,
                 &[
                     ("Allow-Methods", METHODS),
-                    ("Allow-Headers", REQUEST_HEADERS),
+                    ("Allow-Headers", headers),
                     ("Max-Age", MAX_AGE),
                 ][..],
             ),
@@ -94,7 +115,7 @@ mod tests {
     #[test]
     fn a_preflight_says_what_may_be_asked() {
         assert_eq!(
-            text(Cors::Preflight(Some("https://a.example"))),
+            text(Cors::Preflight(Some("https://a.example"), REQUEST_HEADERS)),
             "Vary: Origin\r\n\
              Access-Control-Allow-Origin: https://a.example\r\n\
              Access-Control-Allow-Credentials: true\r\n\
@@ -106,9 +127,25 @@ mod tests {
     }
 
     #[test]
+    fn the_headers_that_are_asked_for_are_given_back_if_they_are_names() {
+        for asked in ["x-own", "authorization,x-own", "a, b ,\tc"] {
+            assert_eq!(asked_headers(Some(asked.as_bytes())), asked);
+        }
+        for asked in ["", ",", "a,", "a b", "a\r\nb: c", "a:", "\u{e9}"] {
+            assert_eq!(
+                asked_headers(Some(asked.as_bytes())),
+                REQUEST_HEADERS,
+                "{asked:?}"
+            );
+        }
+        assert_eq!(asked_headers(Some(b"\xff")), REQUEST_HEADERS);
+        assert_eq!(asked_headers(None), REQUEST_HEADERS);
+    }
+
+    #[test]
     fn without_an_origin_caches_are_still_told_that_it_matters() {
         assert_eq!(text(Cors::Shared(None)), "Vary: Origin\r\n");
-        assert_eq!(text(Cors::Preflight(None)), "Vary: Origin\r\n");
+        assert_eq!(text(Cors::Preflight(None, "")), "Vary: Origin\r\n");
         assert_eq!(text(Cors::Own), "");
     }
 }

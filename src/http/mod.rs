@@ -30,7 +30,7 @@ pub mod subscribe;
 mod tests;
 
 pub use body::{Body, Piece};
-pub use cors::Cors;
+pub use cors::{Cors, REQUEST_HEADERS, asked_headers};
 pub use date::{http_date, unix_seconds};
 pub use fields::{has_token, header, header_once};
 pub use files::{file_path, has_already, is_file_name};

@@ -43,7 +43,13 @@ impl Relay {
             if let Managed::Told(segment) = what {
                 http::channel_name(segment)?;
             }
-            return self.preflight(slot, request, INFO_METHODS, origin, now);
+            return self.preflight(
+                slot,
+                request,
+                (INFO_METHODS, http::REQUEST_HEADERS),
+                origin,
+                now,
+            );
         }
         self.may_manage(slot, request, origin)?;
         self.managed(slot, request, what, origin, now)

@@ -94,7 +94,13 @@ impl Relay {
             "DELETE" => self.manage(slot, request, Managed::Deleted(rest), origin, now),
             "OPTIONS" => {
                 http::channel_names(rest)?;
-                self.preflight(slot, request, CHANNEL_METHODS, origin, now)
+                self.preflight(
+                    slot,
+                    request,
+                    (CHANNEL_METHODS, http::REQUEST_HEADERS),
+                    origin,
+                    now,
+                )
             }
             _ => self.listen(slot, request, rest, origin, now),
         }
@@ -196,12 +202,12 @@ impl Relay {
     }
 
     /// Answers a browser that asks what pages of another origin may do (Fetch, "CORS preflight").
-    /// `methods`: those that the resource knows.
+    /// `methods`, `headers`: those that the resource knows, and those that pages may send it.
     pub(super) fn preflight(
         &mut self,
         slot: u32,
         request: &Request<'_, '_>,
-        methods: &str,
+        (methods, headers): (&str, &str),
         origin: Option<&str>,
         now: u64,
     ) -> Result<(), Reason> {
@@ -211,7 +217,7 @@ impl Relay {
         let answer = Answer {
             status: 204,
             headers: &[("Allow", methods)],
-            cors: Cors::Preflight(origin),
+            cors: Cors::Preflight(origin, headers),
             reply: request.reply(),
             ..Answer::default()
         };

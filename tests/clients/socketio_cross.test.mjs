@@ -175,6 +175,7 @@ test('pages of other origins may talk, with credentials, and read why they may n
   });
   assert.ok(preflight.ok);
   assert.deepEqual(told(preflight), ['https://page.example', 'true']);
+  assert.equal(preflight.headers.get('access-control-allow-headers'), 'content-type,x-own', 'whatever a page sends means nothing here');
 });
 
 test('pages of an origin that is not let in are refused', async (t) => {

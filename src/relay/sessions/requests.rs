@@ -65,7 +65,9 @@ impl Relay {
         now: u64,
     ) -> Result<(), Reason> {
         if request.method == "OPTIONS" {
-            return self.preflight(slot, request, METHODS, origin, now);
+            // Clients may be told to send any header, and none means anything here.
+            let headers = http::asked_headers(request.header("access-control-request-headers"));
+            return self.preflight(slot, request, (METHODS, headers), origin, now);
         }
         if self.drain.is_some() {
             return Err(Reason::Drain);
