@@ -7,6 +7,8 @@ mod support;
 
 #[path = "embedding/handle.rs"]
 mod handle;
+#[path = "embedding/order.rs"]
+mod order;
 #[path = "embedding/program.rs"]
 mod program;
 #[path = "embedding/sockets.rs"]

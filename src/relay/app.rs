@@ -57,6 +57,8 @@
 //!   (Where panics abort, as in this project's release profile, the process ends.)
 //! - A socket is one connection's place in one namespace. Ids of sockets and sessions are unguessable,
 //!   and never used twice. What is meant for one that has gone is dropped.
+//! - A client hears what the program emits in the order in which it did, be it to that client alone or to
+//!   its channel; only where a client lags by hundreds of kilobytes may what is for it alone pass the rest.
 //! - What is emitted to a channel is a message of it like any other: it goes to all who listen,
 //!   over whatever transport, is kept in its history and has an id.
 

@@ -176,11 +176,25 @@ pub fn relay(event: Do) -> (Relay, Ear) {
 
 /// A relay with this program, and without history.
 pub fn relay_of(app: Box<dyn App>) -> Relay {
+    start(app, |config| {
+        config.settings.limits.history_messages_max = 0
+    })
+}
+
+/// A relay with a program that does this with events, to which clients can come back.
+pub fn open_with_recovery(event: Do) -> Relay {
+    let (tell, _) = channel();
+    start(Box::new(Told { tell, event }), |config| {
+        config.settings.socketio.recovery = true;
+    })
+}
+
+fn start(app: Box<dyn App>, change: impl FnOnce(&mut Config)) -> Relay {
     let mut config = Config {
         listen: vec![([127, 0, 0, 1], 0).into()],
         ..Config::default()
     };
-    config.settings.limits.history_messages_max = 0;
     config.settings.socketio.engine_path = "/bare/".to_owned();
+    change(&mut config);
     Relay::run(Server::bind_with(&config, app).unwrap_or_else(|e| panic!("{e}")))
 }
