@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Relay;
+use super::sessions::Counts;
 use crate::close::Reason;
 use crate::counters::{Counters, FANOUT_BUCKETS_US, SIZE_CLASSES, TURN_BUCKETS_US};
 use crate::hub::{LAG_BUCKETS_BYTES, LAG_BUCKETS_MS, Lags};
@@ -23,6 +24,7 @@ struct Snapshot {
     app_failures: u64,
     log_lines_lost: u64,
     deflate: DeflateCounts,
+    sessions: Counts,
     limits: Vec<(&'static str, u64)>,
     gauges: Vec<(&'static str, &'static str, u64)>,
     lags: Lags,
@@ -54,6 +56,11 @@ impl Relay {
                 "Members of channels",
                 self.hub.members() as u64,
             ),
+            (
+                "sockets",
+                "Sockets of Socket.IO: places that sessions have in namespaces",
+                self.sessions.sockets() as u64,
+            ),
             ("log_bytes", "Memory of frame logs", used as u64),
             (
                 "pool_bytes",
@@ -79,6 +86,7 @@ impl Relay {
             app_failures: self.program.failures(),
             log_lines_lost: self.settings.log_lines_lost.count(),
             deflate: self.hub.deflate_counts(),
+            sessions: self.sessions.counts,
             limits: bounds(&self.settings.limits),
             gauges,
             lags: self.hub.lags(now),
@@ -115,7 +123,8 @@ impl Collector for Snapshot {
         let totals = totals(&self.counters, self.pauses)
             .into_iter()
             .chain([lost, dropped, failures]);
-        for (name, help, value) in totals.into_iter().chain(compression) {
+        let sessions = self.sessions.totals();
+        for (name, help, value) in totals.into_iter().chain(compression).chain(sessions) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(
                 name,
@@ -130,18 +139,8 @@ impl Collector for Snapshot {
             let gauge = ConstGauge::new(value as i64);
             gauge.encode(family.encode_family(&[("name", name)])?)?;
         }
-        by_reason(
-            &mut encoder,
-            "closed",
-            "Connections closed",
-            &self.counters.closed,
-        )?;
-        by_reason(
-            &mut encoder,
-            "refused",
-            "Requests and messages refused",
-            &self.counters.refused,
-        )?;
+        by_transport(&mut encoder, &self.sessions)?;
+        self.reasons(&mut encoder)?;
         let bytes = LAG_BUCKETS_BYTES.map(|most| most as f64);
         let seconds = LAG_BUCKETS_MS.map(|most| most as f64 / 1e3);
         let help = "Subscribers that are behind, by at most so many bytes";
@@ -156,6 +155,25 @@ impl Collector for Snapshot {
         )?;
         turns(&mut encoder, &self.counters)?;
         fanout(&mut encoder, &self.counters)
+    }
+}
+
+impl Snapshot {
+    /// What ended or was refused, by why.
+    fn reasons(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let c = &self.counters;
+        for (name, help, counts) in [
+            ("closed", "Connections closed", &c.closed),
+            (
+                "sessions_closed",
+                "Sessions of Engine.IO that ended",
+                &c.sessions_closed,
+            ),
+            ("refused", "Requests and messages refused", &c.refused),
+        ] {
+            by_reason(encoder, name, help, counts)?;
+        }
+        Ok(())
     }
 }
 
@@ -177,6 +195,8 @@ fn bounds(l: &Limits) -> Vec<(&'static str, u64)> {
         ("history_messages", l.history_messages_max),
         ("history_bytes", l.history_bytes_max),
         ("history_memory", l.history_memory_max),
+        ("sessions_max", l.sessions_max),
+        ("socketio_payload_max", l.payload_bytes_max),
     ];
     bounds.map(|(name, value)| (name, value as u64)).to_vec()
 }
@@ -225,6 +245,17 @@ fn compression(c: &Counters, d: DeflateCounts) -> [(&'static str, &'static str, 
             d.in_vain,
         ),
     ]
+}
+
+/// Sessions there are now, by what carries them.
+fn by_transport(encoder: &mut DescriptorEncoder<'_>, c: &Counts) -> std::fmt::Result {
+    let help = "Sessions of Engine.IO";
+    let mut family = encoder.encode_descriptor("sessions", help, None, MetricType::Gauge)?;
+    for (transport, count) in c.by_transport() {
+        let gauge = ConstGauge::new(count as i64);
+        gauge.encode(family.encode_family(&[("transport", transport)])?)?;
+    }
+    Ok(())
 }
 
 fn totals(c: &Counters, pauses: u64) -> [(&'static str, &'static str, u64); 16] {
@@ -388,6 +419,10 @@ mod tests {
             "longwave_closed_total{reason=\"lagged\"} 0",
             "longwave_behind_bytes{le=\"+Inf\"} 0",
             "longwave_behind_seconds{le=\"0.05\"} 0",
+            "longwave_sessions{transport=\"polling\"} 0",
+            "longwave_sessions_closed_total{reason=\"silent\"} 0",
+            "longwave_session_upgrades_failed_total 0",
+            "longwave_bound{name=\"sessions_max\"} 100000",
         ] {
             assert!(text.contains(&format!("{line}\n")), "{line}\n{text}");
         }

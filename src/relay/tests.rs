@@ -1,6 +1,7 @@
 //! A relay below a kernel that takes what the test lets it: rules that sockets show late or never.
 
 mod addresses;
+mod counts;
 mod polls;
 mod resuming;
 mod sessions;
@@ -71,11 +72,15 @@ impl World {
 
     /// This comes from a peer, as the loop would show it; nothing is sent yet.
     fn receive(&mut self, slot: u32, text: &str) {
+        self.receive_bytes(slot, text.as_bytes());
+    }
+
+    fn receive_bytes(&mut self, slot: u32, bytes: &[u8]) {
         let (relay, now) = (&mut self.relay, self.now);
         let mut scratch = vec![0; SCRATCH_BYTES];
         let kept = relay.restore(slot, &mut scratch, now);
-        let fill = kept + text.len();
-        scratch[kept..fill].copy_from_slice(text.as_bytes());
+        let fill = kept + bytes.len();
+        scratch[kept..fill].copy_from_slice(bytes);
         let used = match relay.may_read(slot) {
             true => relay.input(slot, &mut scratch[..fill], false, now),
             false => 0,
@@ -103,8 +108,12 @@ impl World {
 
     /// What a peer is sent until nothing happens any more.
     fn ask(&mut self, slot: u32, text: &str) -> String {
+        self.ask_bytes(slot, text.as_bytes())
+    }
+
+    fn ask_bytes(&mut self, slot: u32, bytes: &[u8]) -> String {
         self.kernel.got.remove(&slot);
-        self.receive(slot, text);
+        self.receive_bytes(slot, bytes);
         for _ in 0..4 {
             self.turn();
         }

@@ -30,6 +30,7 @@ impl Relay {
             Part::Probe => {
                 mark("upgrade_given_up");
                 self.sessions.table[index as usize].probe = None;
+                self.sessions.counts.not_upgraded += 1;
             }
             Part::Get | Part::Post | Part::WebSocket => {
                 mark("session_without_carrier");
@@ -61,8 +62,10 @@ impl Relay {
             }
         }
         self.private_bytes -= session.counted;
+        *self.sessions.counts.carried_like(session.carrier) -= 1;
         self.counters.close_session(reason);
         if let Some(probe) = session.probe {
+            self.sessions.counts.not_upgraded += 1;
             self.detach(probe.slot);
             self.close_ws(probe.slot, reason, now);
         }

@@ -13,6 +13,7 @@
 
 mod answers;
 mod commands;
+mod counts;
 mod deadlines;
 mod ending;
 mod flush;
@@ -35,6 +36,7 @@ use crate::hub::Place;
 use crate::limits::SEAT_BIT;
 use crate::timers::Timers;
 use crate::wire::Token;
+pub(super) use counts::Counts;
 use ids::{Ids, Sid};
 use session::{Part, Session};
 
@@ -58,21 +60,6 @@ pub(super) struct Sessions {
     commands: VecDeque<Command>,
     /// Counts of what happened.
     pub counts: Counts,
-}
-
-/// What happened to sessions.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// Sessions that began.
-    pub begun: u64,
-    /// Sessions that went from polling to a WebSocket.
-    pub upgraded: u64,
-    /// Sockets that connected.
-    pub connected: u64,
-    /// Sockets that came back and missed nothing.
-    pub recovered: u64,
-    /// Sockets that asked to come back and could not.
-    pub not_recovered: u64,
 }
 
 /// A socket's place in its channel, where that is not its connection's.
@@ -105,6 +92,11 @@ impl Sessions {
     /// Whether an embedding program wants something done.
     pub fn has_commands(&self) -> bool {
         !self.commands.is_empty()
+    }
+
+    /// How many sockets there are in them.
+    pub fn sockets(&self) -> usize {
+        self.by_socket.len()
     }
 
     /// When something is due next.

@@ -223,6 +223,7 @@ impl Relay {
         let index = self.sessions.table.insert(session) as u32;
         self.sessions.by_sid.insert(sid, index);
         self.sessions.counts.begun += 1;
+        *self.sessions.counts.carried_like(carrier) += 1;
         self.arm_session(index);
         index
     }

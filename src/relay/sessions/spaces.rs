@@ -133,6 +133,7 @@ impl Relay {
         let namespace = packet.namespace;
         if let Err(refused) = self.try_connect(index, packet, now) {
             mark("namespace_refused");
+            self.sessions.counts.not_connected += 1;
             let message = serde_json::to_string(&refused.message).unwrap_or_default();
             let data = refused.data.map(|data| format!(",\"data\":{data}"));
             let error = format!("{{\"message\":{message}{}}}", data.unwrap_or_default());

@@ -46,6 +46,7 @@ impl Relay {
             return;
         };
         mark("probe_given_up");
+        self.sessions.counts.not_upgraded += 1;
         self.sessions.carriers.remove(&probe.slot);
         self.peer(probe.slot).flags &= !ENGINE;
         self.counters.refuse(reason);
@@ -78,7 +79,10 @@ impl Relay {
         self.sessions
             .carriers
             .insert(slot, (index, Part::WebSocket));
-        self.sessions.counts.upgraded += 1;
+        let counts = &mut self.sessions.counts;
+        counts.upgraded += 1;
+        counts.polling -= 1;
+        counts.websockets += 1;
         for at in 0..self.sessions.table[index as usize].spaces.len() {
             self.change_stand(index, at, &mut frames, now);
         }
