@@ -156,6 +156,26 @@ test("what is too big is refused before it is sent", async t => {
   assert.equal(await page.getByText("The server is gone").count(), 0);
 });
 
+test("where no WebSocket gets through, it polls; bytes then count as base64", async t => {
+  const page = await browser.window("");
+  t.after(() => page.context().close());
+  await page.addInitScript(() => {
+    const Real = WebSocket;
+    window.WebSocket = class extends Real {
+      constructor(url, ...rest) { super(url.includes("/socket.io/") ? url.replace("/socket.io/", "/nowhere/") : url, ...rest); }
+    };
+  });
+  await page.goto(`${plain.url}#polls`);
+  await stateIs(page, "connected");
+  await choose(page, "socketio");
+  await heardOver(plain.url, "polls", "socket.io-polling");
+  const send = (name, size) => page.setInputFiles("#file", { name, mimeType: "application/octet-stream", buffer: Buffer.alloc(size, 7) });
+  await send("large.bin", 1_200_000);
+  await page.getByText("too big for this server").waitFor();
+  await send("fits.bin", 1_048_576);
+  await receipt(page, "fits.bin");
+});
+
 test("names that no namespace can have are told; that of the configuration is the namespace /", async t => {
   const page = await open(t, plain.url, "socket.io");
   await say(page, "on the first namespace");
@@ -250,6 +270,8 @@ test("behind a proxy's prefix, in the light, in the dark and on a phone", async 
     await publish(recovering.url, look, '{"name":"chat","data":[{"from":"Ada","text":"and answered"}]}');
     await withText(page, "and answered").waitFor();
     await page.screenshot({ path: shotPath(`socketio-${look}`) });
+    await page.locator("#transportCard").scrollIntoViewIfNeeded();
+    await page.locator("#transportCard").screenshot({ path: shotPath(`socketio-${look}-card`) });
   }
 });
 
