@@ -168,3 +168,39 @@ fn a_slow_reader_that_stays_within_the_time_is_not_closed() {
     drop(slow);
     relay.recovers();
 }
+
+/// A Socket.IO session that polls is a subscriber whose kernel takes something now and then. One that does not
+/// ask at all, or not any more, lags like any other; publishers do not wait for it.
+#[test]
+fn a_session_that_does_not_poll_lags_and_holds_nobody_up() {
+    let relay = Relay::limits(|l| {
+        l.message_bytes_max = 16 * KB;
+        l.lag_bytes_max = 256 * KB;
+        l.unflushed_bytes_max = 64 * KB;
+        l.payload_bytes_max = 64 * KB;
+    });
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for polls in [0, 1] {
+        let mut peer = relay.connect();
+        let path = "/socket.io/?EIO=4&transport=polling";
+        let open = String::from_utf8(peer.ask(get(path)).body).unwrap();
+        let sid = open.split('"').nth(3).expect("a session has an id");
+        let path = format!("{path}&sid={sid}");
+        let join = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n40/room,");
+        assert_eq!(peer.ask(join).body, b"ok");
+        for _ in 0..polls {
+            let joined = peer.ask(get(&path)).body;
+            assert!(joined.starts_with(b"40/room,"), "{joined:?}");
+        }
+        assert_eq!(relay.handle.subscribers("room"), Ok(1));
+        let mut other = relay.ws("/channels/room");
+        let message = vec![b'x'; 10 * KB];
+        for _ in 0..100 {
+            relay.handle.publish_binary("room", &message).unwrap();
+            assert_eq!(other.message(), message);
+        }
+        assert_eq!(relay.handle.subscribers("room"), Ok(1), "but the other");
+        assert_eq!(peer.ask(get(&path)).status, 400);
+    }
+    relay.recovers();
+}

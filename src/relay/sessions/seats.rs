@@ -49,7 +49,11 @@ impl Relay {
             place,
         };
         self.sessions.seats.insert(seat);
-        self.hub.hold(place, false, now);
+        // Where nothing can be sent to it before it asks, that is its lag, not ours: else a session that never
+        // polls would hold up all publishers.
+        let connection = self.connection_of(token.slot);
+        let blocked = connection.is_none_or(|slot| self.peers[slot as usize].is(BLOCKED));
+        self.hub.hold(place, blocked, now);
         self.wake_session(index, now);
         Stand::Seat(token.slot)
     }
