@@ -103,6 +103,35 @@ test('what is said while a connection is upgraded is heard once and in order', a
   }
 });
 
+test('what is more than one payload is several', async (t) => {
+  const { http } = await start(t, '--socketio-payload-max', '200000');
+  const [ann, ben] = [await connect(t, http, '/long', WAYS.polling), await connect(t, http, '/long', WAYS.polling)];
+  const parts = [...Array(20)].map((_, i) => (i % 2 ? randomBytes(60_000) : `${i}`.padEnd(60_000, '.')));
+  for (const part of parts) ann.emit('part', part);
+  for (const part of parts) assert.deepEqual(await ben.next(), ['part', part]);
+});
+
+test('an event that is too large ends its sender’s connection and nobody else’s', async (t) => {
+  const { http } = await start(t, '--socketio-payload-max', '100000');
+  for (const [way, options] of Object.entries(WAYS)) {
+    const [ann, ben] = [await connect(t, http, `/${way}`, options), await connect(t, http, `/${way}`, options)];
+    const lost = happens(ann, 'disconnect');
+    ann.emit('say', 'x'.repeat(200_000));
+    assert.match((await lost)[0], /^transport (close|error)$/);
+    await connected(ann);
+    assert.equal(await ann.timeout(5000).emitWithAck('say', 'less'), 1);
+    assert.deepEqual(await ben.next(), ['say', 'less']);
+  }
+});
+
+test('the path may go without its last slash', async (t) => {
+  const { http } = await start(t);
+  for (const [way, options] of Object.entries(WAYS)) {
+    const socket = await connect(t, http, `/${way}`, { ...options, addTrailingSlash: false });
+    assert.equal(await socket.timeout(5000).emitWithAck('say', 1), 0);
+  }
+});
+
 test('the main namespace is a room of its own', async (t) => {
   const { http } = await start(t);
   const [main, other, red] = [await connect(t, http, '/'), await connect(t, http, ''), await connect(t, http, '/red')];

@@ -55,6 +55,17 @@ test('attachments are base64 in what is posted, and bytes in the event', async (
   await all(readers, ['none', hole(0)]);
 });
 
+test('more attachments than their client takes go out as text, to everybody', async (t) => {
+  const { http, ws } = await start(t);
+  const readers = await oneEach(t, http, '/many');
+  const raw = await join(t, `${ws}/channels/many`);
+  const bytes = [...Array(11)].map((_, i) => Buffer.from([i]));
+  assert.equal(await ask(readers[0], 'pics', ...bytes), 3);
+  const text = await raw.next();
+  assert.deepEqual(JSON.parse(text).attachments, bytes.map((one) => one.toString('base64')));
+  await all(readers.slice(1), ['message', text]);
+});
+
 test('events are heard over raw WebSocket, in an event stream and by a poll as what they are', async (t) => {
   const { http, ws } = await start(t);
   const raw = await join(t, `${ws}/channels/news`);
