@@ -79,25 +79,36 @@ fn scalar(bytes: &[u8]) -> usize {
 /// Whether clients can be given a value as the data of an event: neither too deep nor, as an array, with
 /// too many elements.
 pub fn is_modest(json: &str) -> bool {
-    // A level takes two characters, and so does an element.
-    json.len() <= 2 * EVENT_DEPTH_MAX || {
-        let (depth, elements) = shape(json);
+    // Nearly all have too few brackets and commas for either, which is counted many bytes at a time.
+    let count = |picked: fn(u8) -> bool| json.bytes().filter(|&byte| picked(byte)).count();
+    let may_be_deep = count(|byte| matches!(byte, b'[' | b'{')) > EVENT_DEPTH_MAX;
+    let may_be_long = count(|byte| byte == b',') >= EVENT_ARGUMENTS_MAX;
+    !(may_be_deep || may_be_long) || {
+        let (depth, elements) = shape(json.as_bytes());
         depth <= EVENT_DEPTH_MAX && elements <= EVENT_ARGUMENTS_MAX
     }
 }
 
 /// How deep arrays and objects lie in each other, and how many elements or members the outermost has, if
-/// it has any; else 1.
-fn shape(json: &str) -> (usize, usize) {
+/// it has any; else 1. By bytes, not by tokens: this is done for each message that is large.
+fn shape(json: &[u8]) -> (usize, usize) {
     let (mut depth, mut deepest, mut elements) = (0usize, 0, 1);
-    for (_, token) in tokens(json) {
-        match token {
-            Token::Open(_) => depth += 1,
-            Token::Close => depth = depth.saturating_sub(1),
-            Token::Comma if depth == 1 => elements += 1,
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => {
+                at += string(&json[at..]);
+                continue;
+            }
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => elements += 1,
             _ => {}
         }
-        deepest = deepest.max(depth);
+        at += 1;
     }
     (deepest, elements)
 }

@@ -18,6 +18,7 @@ mod json;
 pub mod msgpack;
 pub mod packet;
 pub mod say;
+mod string;
 
 pub use calls::{append_message, name_and_args};
 pub use engine::{
@@ -27,6 +28,8 @@ pub use json::is_modest;
 pub use msgpack::{append_connect_error, connect_of};
 pub use packet::{Packet, PacketKind, append_head, parse};
 pub use say::{Said, Spoken, say};
+
+use string::append_string;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -65,10 +68,4 @@ fn append_decoded(text: &str, out: &mut Vec<u8>) -> bool {
         out.truncate(start);
     }
     read
-}
-
-/// Appends text as a string of JSON: control characters are escaped, so it ends no packet of a payload.
-fn append_string(text: &str, out: &mut Vec<u8>) {
-    let written = serde_json::to_writer(out, text);
-    debug_assert!(written.is_ok(), "a string is JSON");
 }
