@@ -191,8 +191,11 @@ impl Relay {
         let oldest = youngest_first.into_sorted_vec().into_iter();
         oldest
             .map(|(_, _, slot)| {
-                let place = self.peers[slot as usize].place();
-                let standing = place.map(|place| self.hub.standing(place, now));
+                let peer = &self.peers[slot as usize];
+                let standing = match peer.is(ENGINE) {
+                    true => self.worst_of_session(slot, now),
+                    false => peer.place().map(|place| self.hub.standing(place, now)),
+                };
                 self.row(slot, standing, now)
             })
             .collect()

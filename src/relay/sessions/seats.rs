@@ -3,7 +3,7 @@
 use super::Seat;
 use super::session::{Carrier, Part, Stand};
 use crate::close::Reason;
-use crate::hub::{Form, Moves, Place, Progress};
+use crate::hub::{Behind, Form, Moves, Place, Progress};
 use crate::limits::SEAT_BIT;
 use crate::mark::mark;
 use crate::relay::Relay;
@@ -190,6 +190,15 @@ impl Relay {
                 self.hub.hold(place, true, now);
             }
         }
+    }
+
+    /// How the socket of this connection's session stands that is most behind.
+    pub(in crate::relay) fn worst_of_session(&self, slot: u32, now: u64) -> Option<Behind<'_>> {
+        let (index, _) = self.sessions.part_of(slot)?;
+        let spaces = 0..self.sessions.table[index as usize].spaces.len();
+        let places = spaces.filter_map(|at| self.place_of(index, at));
+        let standings = places.map(|place| self.hub.standing(place, now));
+        standings.max_by_key(|standing| standing.bytes)
     }
 
     /// A channel that publishers of this session have to wait for, if there is one.

@@ -126,3 +126,30 @@ fn who_comes_back_is_counted_by_whether_it_got_what_it_missed() {
     let counts = counts.map(|what| world.metric(&format!("sockets_{what}_total")));
     assert_eq!(counts, [1, 1, 3]);
 }
+
+#[test]
+fn a_connection_is_listed_with_the_channel_in_which_its_session_is_most_behind() {
+    let mut world = World::new(|_| {});
+    let path = world.begin_polling();
+    world.upload(&path, "40/news,\x1e40/sport,");
+    let poll = world.peer();
+    world.ask(poll, &get(&path, ""));
+    // Two answers to connecting have gone; the next poll waits, and what it is sent is not taken.
+    world.kernel.room.insert(poll, 0);
+    world.receive(poll, &get(&path, ""));
+    world.publish("news", "late");
+    world.turn();
+    let (query, now) = ("/connections?sort=age", world.now);
+    world.relay.keep_admin_apart();
+    let admin = world.relay.next_token().slot;
+    world
+        .relay
+        .accepted(Role::Admin, [127, 0, 0, 1].into(), now);
+    world.receive(admin, &get(query, "").replace("Host: x", "Host: localhost"));
+    let listing = world.relay.take_listing(now).unwrap();
+    world.relay.answer_listing(listing, now);
+    world.turn();
+    let told = world.got(admin);
+    let row = "{\"channel\":\"news\",\"transport\":\"socket.io-polling\"";
+    assert_eq!(told.matches(row).count(), 1, "{told}");
+}
