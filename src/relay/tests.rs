@@ -2,6 +2,7 @@
 
 mod addresses;
 mod counts;
+mod order;
 mod polls;
 mod resuming;
 mod sessions;

@@ -19,7 +19,7 @@ fn frame(text: &str) -> String {
 
 impl World {
     /// What a WebSocket sends, each of these texts in a frame.
-    fn say(&mut self, slot: u32, texts: &[&str]) {
+    pub(super) fn say(&mut self, slot: u32, texts: &[&str]) {
         for text in texts {
             let bytes: Vec<u8> = frame(text).chars().map(|c| c as u8).collect();
             let (relay, now) = (&mut self.relay, self.now);
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A WebSocket that carries a session in these namespaces.
-    fn engine_socket(&mut self, namespaces: &[&str]) -> u32 {
+    pub(super) fn engine_socket(&mut self, namespaces: &[&str]) -> u32 {
         let slot = self.connect([127, 0, 0, 1]);
         let answer = self.ask(slot, &upgrade(&format!("{PATH}websocket"), ""));
         assert!(answer.contains("\"upgrades\":[]"), "{answer}");
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// A session that polls, in these namespaces: its path, and a connection for it.
-    fn polling(&mut self, namespaces: &[&str]) -> (String, u32) {
+    pub(super) fn polling(&mut self, namespaces: &[&str]) -> (String, u32) {
         let slot = self.connect([127, 0, 0, 1]);
         let answer = self.ask(slot, &get(&format!("{PATH}polling"), ""));
         let sid = answer.split("\"sid\":\"").nth(1).unwrap();
@@ -67,12 +67,12 @@ impl World {
         (path, slot)
     }
 
-    fn post(&mut self, slot: u32, path: &str, body: &str) -> String {
+    pub(super) fn post(&mut self, slot: u32, path: &str, body: &str) -> String {
         let head = format!("Host: x\r\nContent-Length: {}\r\n\r\n", body.len());
         self.ask(slot, &format!("POST {path} HTTP/1.1\r\n{head}{body}"))
     }
 
-    fn assert_empty(&mut self) {
+    pub(super) fn assert_empty(&mut self) {
         for slot in 0..self.relay.peers.capacity() as u32 {
             if self.relay.is_slot(slot) {
                 self.relay.ended(slot, self.now);
