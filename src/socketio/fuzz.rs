@@ -2,6 +2,7 @@
 //! anything by a fuzzer. It panics when the code is wrong, never for what the bytes are.
 
 use super::engine::SEPARATOR;
+use super::json::{Judge, placeholders_fit};
 use super::{
     EnginePacket, Packet, PacketKind, RESERVED, Said, Spoken, append_connect_error, append_head,
     append_message, append_polled, append_polled_binary, connect_of, name_and_args, parse, payload,
@@ -97,8 +98,9 @@ fn fuzz_event(data: &str, attachments: usize) {
         assert_eq!((&*said, packet.attachments), ("message", 0));
         let text: String = serde_json::from_str(said_args).expect("one string");
         assert_eq!(text.as_bytes(), message);
+        let fits = attachments == 0 || placeholders_fit(data, attachments, Judge::Everyone);
         assert!(
-            attachments > SAID_ATTACHMENTS_MAX || data.len() > 512 || name.contains('\\'),
+            attachments > SAID_ATTACHMENTS_MAX || !fits || data.len() > 512 || name.contains('\\'),
             "{data:?}"
         );
     }
