@@ -63,7 +63,14 @@ impl Relay {
     fn close_largest(&mut self, now: u64) {
         let open = self.peers.iter();
         let open = open.filter(|(_, p)| p.phase != Phase::Doomed && !p.is(ADMIN));
-        let Some((slot, peer)) = open.max_by_key(|(_, p)| p.counted) else {
+        let largest = open.max_by_key(|(_, p)| p.counted);
+        let counted = largest.map_or(0, |(_, p)| p.counted as usize);
+        if let Some(session) = self.sessions.larger_than(counted) {
+            mark("memory_ends_session");
+            self.counters.refuse(Reason::Memory);
+            return self.end_session(session, Reason::Memory, now);
+        }
+        let Some((slot, peer)) = largest else {
             return;
         };
         let slot = slot as u32;

@@ -89,6 +89,13 @@ impl Sessions {
             && self.seats.is_empty()
     }
 
+    /// The session that holds most, where that is more than so many bytes.
+    pub fn larger_than(&self, bytes: usize) -> Option<u32> {
+        let largest = self.table.iter().max_by_key(|(_, s)| s.counted);
+        let larger = largest.filter(|(_, s)| s.counted > bytes);
+        larger.map(|(index, _)| index as u32)
+    }
+
     /// Whether an embedding program wants something done.
     pub fn has_commands(&self) -> bool {
         !self.commands.is_empty()

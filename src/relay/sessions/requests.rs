@@ -69,9 +69,6 @@ impl Relay {
             let headers = http::asked_headers(request.header("access-control-request-headers"));
             return self.preflight(slot, request, (METHODS, headers), origin, now);
         }
-        if self.drain.is_some() {
-            return Err(Reason::Drain);
-        }
         match self.engine_asked(slot, request, bare, origin, now) {
             Err(reason) if matches!(reason.status(), 400 | 403) => {
                 self.refuse_engine(slot, reason, request, origin, now);
@@ -99,6 +96,10 @@ impl Relay {
             return Err(Reason::UnknownTransport);
         }
         let websocket = asked.transport == "websocket";
+        // Who polls may still get what waits for it, and is then told to go.
+        if self.drain.is_some() && (asked.sid.is_none() || asked.upgrade) {
+            return Err(Reason::Drain);
+        }
         let Some(sid) = &asked.sid else {
             return self.begin_session(slot, request, &asked, origin, now);
         };

@@ -328,3 +328,51 @@ fn a_session_that_is_cut_at_any_byte_of_an_answer_leaves_nothing() {
         world.assert_empty();
     }
 }
+
+#[test]
+fn who_polls_gets_what_waits_for_it_before_it_is_told_that_the_relay_stops() {
+    let mut world = World::new(|_| {});
+    let (path, slot) = world.polling(&["/a"]);
+    world.publish("a", "last");
+    world.turn();
+    world.relay.begin_drain(world.now);
+    let answer = world.ask(slot, &get(&path, "Connection: keep-alive\r\n"));
+    assert!(answer.ends_with("42/a,[\"message\",\"last\"]"), "{answer}");
+    let second = world.connect([127, 0, 0, 1]);
+    world.relay.drain = None;
+    world.relay.begin_drain(world.now);
+    let answer = world.ask(second, &get(&path, ""));
+    assert!(
+        answer.ends_with("\r\n\r\n1") || status(&answer) == 503,
+        "{answer}"
+    );
+    let third = world.connect([127, 0, 0, 1]);
+    assert_eq!(
+        status(&world.ask(third, &get(&format!("{PATH}polling"), ""))),
+        503
+    );
+    world.assert_empty();
+}
+
+#[test]
+fn who_holds_most_of_events_under_way_goes_when_memory_is_short() {
+    let mut world = World::new(|settings| settings.limits.memory_bytes_max = 200_000);
+    let (path, slot) = world.polling(&["/a"]);
+    let (innocent, other) = world.polling(&["/a"]);
+    let bytes = "A".repeat(100_000);
+    let placeholders = |n| format!("{{\"_placeholder\":true,\"num\":{n}}}");
+    let event = format!(
+        "453-/a,[\"x\",{},{},{}]",
+        placeholders(0),
+        placeholders(1),
+        placeholders(2)
+    );
+    world.post(slot, &path, &event);
+    world.post(slot, &path, &format!("b{bytes}"));
+    assert_eq!(world.relay.sessions(), 2, "there is room for that");
+    world.relay.settings.limits.memory_bytes_max = 50_000;
+    world.turn();
+    assert_eq!(world.relay.sessions(), 1);
+    assert!(world.post(other, &innocent, "3").ends_with("ok"));
+    world.assert_empty();
+}
