@@ -96,6 +96,11 @@ impl Config {
         }
         self.settings.limits.check()?;
         socketio::check(&self.settings.socketio)?;
+        if self.settings.socketio.recovery && !self.settings.limits.keeps_history() {
+            return Err(
+                "socketio_recovery without a history: nobody could get what it missed".to_owned(),
+            );
+        }
         channels::check(self)
     }
 

@@ -52,6 +52,20 @@ impl Hub {
         s.members[place.member as usize].cursor += bytes;
     }
 
+    /// Where the message with this number begins in the log of a member; `None`: it is not in it.
+    pub fn start_of(&self, place: Place, number: u64) -> Option<u64> {
+        let log = &self.streams[place.stream as usize].log;
+        let start = log.position_after(number.checked_sub(1)?);
+        (log.number_at(start) == Some(number)).then_some(start)
+    }
+
+    /// Moves a cursor over the message that begins there.
+    pub fn skip_message(&mut self, place: Place) {
+        let s = &mut self.streams[place.stream as usize];
+        let member = &mut s.members[place.member as usize];
+        member.cursor = s.log.message_end(member.cursor).unwrap_or(member.cursor);
+    }
+
     /// The end of the log that a member is in.
     pub fn end_for(&self, place: Place) -> u64 {
         self.streams[place.stream as usize].log.end()

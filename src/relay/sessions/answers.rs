@@ -178,14 +178,18 @@ impl Relay {
         let Stand::Seat(seat) = space.stand else {
             return;
         };
-        let owed_at = space.owed.as_ref().map(|owed| owed.at);
         let room = left.0 > 0 && left.1 > 0;
         let Some(place) = self.place_of(index, at).filter(|_| room) else {
             return;
         };
+        if self.hub.is_waiting(place) {
+            return;
+        }
+        let owed_at = self.owed_at(index, at);
+        let up_to = self.missed_up_to(index, at, place);
         let due = owed_at.is_some_and(|at| self.hub.has_reached(place, at));
         if !due {
-            let Some((piece, packets)) = self.hub.piece_for(place, left, owed_at) else {
+            let Some((piece, packets)) = self.hub.piece_for(place, left, up_to) else {
                 return;
             };
             if packets > left.1 && holds.packets > 0 {

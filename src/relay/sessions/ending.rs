@@ -135,7 +135,8 @@ impl Relay {
                 && let Some(seat) = sessions.seats.get((at & !SEAT_BIT) as usize)
             {
                 mark("answer_made_own");
-                *part = CarryPart::Own(hub.unsent(seat.place, end));
+                // The cursor goes along, or it would be sent again from there.
+                *part = CarryPart::Own(hub.take_before(seat.place, end));
             }
         }
     }

@@ -52,11 +52,13 @@ impl Relay {
         if self.hub.is_waiting(place) {
             return Progress::All;
         }
-        let owed = &self.sessions.table[index as usize].spaces[at].owed;
-        if let Some(end) = owed.as_ref().map(|owed| owed.at) {
-            match self.push_at(place, slot, Upto::At(end), wire) {
-                Progress::All => {}
-                other => return other,
+        if let Some(end) = self.owed_at(index, at) {
+            while let Some(to) = self.missed_up_to(index, at, place) {
+                match self.push_at(place, slot, Upto::At(to), wire) {
+                    Progress::All if to >= end => break,
+                    Progress::All => {}
+                    other => return other,
+                }
             }
             mark("missed_before_connect");
             let owed = self.sessions.table[index as usize].spaces[at].owed.take();
@@ -72,6 +74,12 @@ impl Relay {
             }
         }
         self.push_at(place, slot, Upto::End, wire)
+    }
+
+    /// Where that ends which a socket missed that came back, until it has been sent.
+    pub(super) fn owed_at(&self, index: u32, at: usize) -> Option<u64> {
+        let owed = &self.sessions.table[index as usize].spaces[at].owed;
+        owed.as_ref().map(|owed| owed.at)
     }
 
     fn push_at<W: Wire>(&mut self, place: Place, slot: u32, to: Upto, wire: &mut W) -> Progress {

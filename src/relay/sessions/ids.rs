@@ -25,6 +25,13 @@ impl Sid {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// As one number, by which ids are told apart well enough where nobody can choose them.
+    pub fn word(self) -> u64 {
+        let mut word = [0; 8];
+        word.copy_from_slice(&self.0[..8]);
+        u64::from_be_bytes(word)
+    }
+
     /// What may be an id.
     pub fn parse(text: &str) -> Option<Sid> {
         text.as_bytes().try_into().ok().map(Sid)
@@ -63,24 +70,31 @@ impl Ids {
         self.hashed("id", &[&self.count.to_be_bytes()])
     }
 
-    /// A private id for a namespace.
-    pub fn make_private(&mut self, namespace: &str) -> String {
+    /// A private id for a socket that comes to a namespace when the newest message has this number; and
+    /// the socket's own id.
+    pub fn make_private(&mut self, namespace: &str, newest: u64) -> (String, Sid) {
         let id = self.make();
-        let seal = self.hashed("seal", &[&id.0, namespace.as_bytes()]);
-        format!("{}{}", id.as_str(), &seal.as_str()[..SEAL_CHARS])
+        let seal = self.seal(id, namespace, newest);
+        let private = format!("{}{}{newest}", id.as_str(), &seal.as_str()[..SEAL_CHARS]);
+        (private, self.hashed("socket", &[&id.0]))
     }
 
-    /// The socket's id that belongs to a private one; `None`: it was not given in this run, or for
-    /// another namespace.
-    pub fn socket_of(&self, private: &str, namespace: &str) -> Option<Sid> {
-        let (id, seal) = private.split_at_checked(ID_CHARS)?;
-        let id = Sid::parse(id)?;
-        let right = self.hashed("seal", &[&id.0, namespace.as_bytes()]);
-        let right = &right.as_str()[..SEAL_CHARS];
+    /// The socket that a private id belongs to, and the number that was the newest when it came; `None`:
+    /// it was not given in this run, or for another namespace.
+    pub fn socket_of(&self, private: &str, namespace: &str) -> Option<(Sid, u64)> {
+        let (id, rest) = private.split_at_checked(ID_CHARS)?;
+        let (seal, newest) = rest.split_at_checked(SEAL_CHARS)?;
+        let (id, newest) = (Sid::parse(id)?, newest.parse().ok()?);
+        let right = self.seal(id, namespace, newest);
         // The time this takes must not tell how much of a guess was right.
-        let pairs = seal.bytes().zip(right.bytes());
-        let differ = pairs.fold(seal.len() ^ right.len(), |d, (a, b)| d | usize::from(a ^ b));
-        (differ == 0).then(|| self.hashed("socket", &[&id.0]))
+        let pairs = seal.bytes().zip(right.0);
+        let differ = pairs.fold(0, |d, (a, b)| d | (a ^ b));
+        (differ == 0).then(|| (self.hashed("socket", &[&id.0]), newest))
+    }
+
+    fn seal(&self, id: Sid, namespace: &str, newest: u64) -> Sid {
+        let newest = newest.to_be_bytes();
+        self.hashed("seal", &[&id.0, &newest, namespace.as_bytes()])
     }
 
     fn hashed(&self, what: &str, parts: &[&[u8]]) -> Sid {
@@ -112,19 +126,21 @@ mod tests {
     #[test]
     fn a_private_id_is_known_again_in_its_namespace_only() {
         let mut ids = Ids::default();
-        let private = ids.make_private("/news");
-        let socket = ids.socket_of(&private, "/news").unwrap();
-        assert_eq!(ids.socket_of(&private, "/news"), Some(socket));
+        let (private, socket) = ids.make_private("/news", 7);
+        assert_eq!(ids.socket_of(&private, "/news"), Some((socket, 7)));
         assert_eq!(ids.socket_of(&private, "/"), None);
         assert!(!private.contains(socket.as_str()));
         let mut forged = private.clone();
-        forged.replace_range(0..1, if private.starts_with('A') { "B" } else { "A" });
+        let other = if private.starts_with('A') { "B" } else { "A" };
+        forged.replace_range(0..1, other);
+        let later = format!("{private}0");
         for bad in [
             "",
             "x",
             &forged,
             &private[..27],
-            &format!("{private}A"),
+            &private[..28],
+            &later,
             "ä",
         ] {
             assert_eq!(ids.socket_of(bad, "/news"), None, "{bad}");

@@ -20,6 +20,7 @@ mod flush;
 mod ids;
 mod order;
 mod packets;
+mod recovery;
 mod requests;
 mod seats;
 mod sending;
@@ -56,6 +57,8 @@ pub(super) struct Sessions {
     ids: Ids,
     /// Where what is sent to one session is put together.
     scratch: Vec<u8>,
+    /// Who published what, where sockets can come back.
+    own: recovery::Own,
     /// What an embedding program wants done, in its order.
     commands: VecDeque<Command>,
     /// Counts of what happened.

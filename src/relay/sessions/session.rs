@@ -1,5 +1,7 @@
 //! One session of Engine.IO: who carries it now, which namespaces it is in, and what waits for it.
 
+use std::collections::VecDeque;
+
 use super::ids::Sid;
 use crate::timers::NEVER;
 
@@ -70,6 +72,8 @@ pub struct Owed {
     pub at: u64,
     /// The packet, without Engine.IO's type.
     pub packet: String,
+    /// Numbers of what it published itself, which are left out.
+    pub own: VecDeque<u64>,
 }
 
 /// A packet whose attachments are still to come.
@@ -155,7 +159,8 @@ impl Session {
             let attachments = i.attachments.iter().map(Vec::capacity);
             i.text.capacity() + attachments.sum::<usize>()
         });
-        let owed = self.spaces.iter().filter(|s| s.owed.is_some()).count() * 256;
+        let owed = self.spaces.iter().filter_map(|s| s.owed.as_ref());
+        let owed: usize = owed.map(|o| 256 + 8 * o.own.capacity()).sum();
         self.out.capacity() + incoming + owed
     }
 }

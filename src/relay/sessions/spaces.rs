@@ -1,14 +1,10 @@
 //! Packets of Socket.IO: who connects to a namespace, what it emits, and its leaving.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use super::ids::Sid;
 use super::session::{Incoming, Owed, Space, Stand};
 use crate::close::Reason;
 use crate::http::is_channel_name;
-use crate::hub::{Body, Id, Message, Place, Sender, Start};
+use crate::hub::{Body, Message, Place, Sender, Submitted};
 use crate::limits::CHANNELS_PER_REQUEST_MAX;
 use crate::mark::mark;
 use crate::relay::Relay;
@@ -19,22 +15,6 @@ use crate::ws::Kind;
 
 /// What a client is told that speaks another encoding than JSON.
 const JSON_ONLY: &str = "this server speaks the default parser only, not msgpack";
-
-/// What a client that comes back says of where it was.
-#[derive(Deserialize)]
-struct Back<'a> {
-    #[serde(borrow)]
-    pid: Cow<'a, str>,
-    #[serde(borrow)]
-    offset: Cow<'a, str>,
-}
-
-/// Who comes back: its id of old, and where it begins.
-struct Recovered {
-    socket: Sid,
-    private: String,
-    from: u64,
-}
 
 impl Relay {
     /// A packet of Socket.IO.
@@ -157,19 +137,18 @@ impl Relay {
         let (socket, private, from) = match back {
             Some(back) => (back.socket, Some(back.private), Some(back.from)),
             None if recovers => {
-                let private = self.sessions.ids.make_private(namespace);
-                let socket = self.sessions.ids.socket_of(&private, namespace);
-                let socket = socket.unwrap_or_else(|| self.sessions.ids.make());
+                let newest = self.hub.newest().number;
+                let (private, socket) = self.sessions.ids.make_private(namespace, newest);
                 (socket, Some(private), None)
             }
             None => (self.sessions.ids.make(), None, None),
         };
-        let commands = self.app_connect((socket, namespace, &name, recovered), auth)?;
         if let Some(&ghost) = self.sessions.by_socket.get(&socket) {
             // It has come back before we knew that it was gone.
             mark("ghost_replaced");
             self.end_socket(ghost, socket, Reason::Gone, now);
         }
+        let commands = self.app_connect((socket, namespace, &name, recovered), auth)?;
         let channel = match self.hub.open(&name, now) {
             Ok(channel) => channel,
             Err(reason) => {
@@ -186,7 +165,8 @@ impl Relay {
             Some(pid) => format!("{{\"sid\":\"{}\",\"pid\":\"{pid}\"}}", socket.as_str()),
             None => format!("{{\"sid\":\"{}\"}}", socket.as_str()),
         };
-        self.connected(index, (socket, namespace, recovered), stand, &reply, now);
+        let back = from.filter(|_| recovered);
+        self.connected(index, (socket, namespace, back), stand, &reply, now);
         self.run_commands(commands, now);
         Ok(())
     }
@@ -195,7 +175,7 @@ impl Relay {
     fn connected(
         &mut self,
         index: u32,
-        (socket, namespace, recovered): (Sid, &str, bool),
+        (socket, namespace, back): (Sid, &str, Option<u64>),
         stand: Stand,
         reply: &str,
         now: u64,
@@ -207,12 +187,12 @@ impl Relay {
             namespace: namespace.into(),
             stand,
             owed: None,
-            recovered,
+            recovered: back.is_some(),
         });
         let at = session.spaces.len() - 1;
         self.sessions.by_socket.insert(socket, index);
         self.sessions.counts.connected += 1;
-        let place = self.place_of(index, at).filter(|_| recovered);
+        let place = self.place_of(index, at).filter(|_| back.is_some());
         let end = place.map(|place| (place, self.hub.end_for(place)));
         match end {
             Some((place, end))
@@ -224,7 +204,11 @@ impl Relay {
                 packet.extend_from_slice(reply.as_bytes());
                 let packet = String::from_utf8(packet).unwrap_or_default();
                 let session = &mut self.sessions.table[index as usize];
-                session.spaces[at].owed = Some(Box::new(Owed { at: end, packet }));
+                session.spaces[at].owed = Some(Box::new(Owed {
+                    at: end,
+                    packet,
+                    own: self.sessions.own.of(socket, back.unwrap_or(u64::MAX)),
+                }));
                 self.recount_session(index);
             }
             _ => self.send_packet(
@@ -236,36 +220,6 @@ impl Relay {
                 now,
             ),
         }
-    }
-
-    /// Whether somebody who says that it was here before can take up where it was.
-    fn recovered(
-        &mut self,
-        name: &str,
-        namespace: &str,
-        auth: &str,
-        now: u64,
-    ) -> Option<Recovered> {
-        if !self.settings.socketio.recovery {
-            return None;
-        }
-        let back: Back<'_> = serde_json::from_str(auth).ok()?;
-        let socket = self.sessions.ids.socket_of(&back.pid, namespace);
-        let recovered = socket.and_then(|socket| {
-            let after = id_of(&back.offset)?;
-            let channel = self.hub.find(name)?;
-            let reach = self.hub.reach(channel, Start::After(after), now);
-            reach.missed.is_none().then(|| Recovered {
-                socket,
-                private: back.pid.into_owned(),
-                from: reach.from,
-            })
-        });
-        match recovered {
-            Some(_) => self.sessions.counts.recovered += 1,
-            None => self.sessions.counts.not_recovered += 1,
-        }
-        recovered
     }
 
     /// A socket leaves its namespace. Its client knows, or is told by the caller.
@@ -323,32 +277,33 @@ impl Relay {
         let Some(place) = self.place_of(index, at) else {
             return Err(Reason::Internal);
         };
-        let subscribers = self.submit_event(place, data, attachments, true, now)?;
+        let submitted = self.submit_event(place, data, attachments, now)?;
+        if self.settings.socketio.recovery {
+            let socket = self.sessions.table[index as usize].spaces[at].socket;
+            self.sessions.own.note(submitted.id.number, socket);
+        }
         if let Some(id) = packet.ack {
             let head = (packet.namespace, Some(id));
-            let count = format!("[{subscribers}]");
+            let count = format!("[{}]", submitted.subscribers);
             self.send_packet(index, PacketKind::Ack, head, &count, &[], now);
             self.ends_for_output(index, now);
         }
         Ok(())
     }
 
-    /// Publishes an event to the channel of this place; tells to how many it goes. `but_it`: not to
-    /// whoever stands there.
-    pub(super) fn submit_event(
+    /// Publishes an event to the channel of this place, to all but who stands there.
+    fn submit_event(
         &mut self,
         place: Place,
         data: &str,
         attachments: &[Vec<u8>],
-        but_it: bool,
         now: u64,
-    ) -> Result<usize, Reason> {
+    ) -> Result<Submitted, Reason> {
         let channel = self.hub.channel_of(place);
-        let sender = but_it.then_some(Sender(place));
-        self.publish_event(channel, data, attachments, sender, now)
+        self.publish_event(channel, data, attachments, Some(Sender(place)), now)
     }
 
-    /// Publishes an event to a channel; tells to how many it goes.
+    /// Publishes an event to a channel.
     pub(super) fn publish_event(
         &mut self,
         channel: u32,
@@ -356,7 +311,7 @@ impl Relay {
         attachments: &[Vec<u8>],
         sender: Option<Sender>,
         now: u64,
-    ) -> Result<usize, Reason> {
+    ) -> Result<Submitted, Reason> {
         let mut text = std::mem::take(&mut self.sessions.scratch);
         text.clear();
         socketio::append_message(data, attachments, &mut text);
@@ -372,15 +327,6 @@ impl Relay {
         text.clear();
         text.shrink_to(crate::limits::ENCODED_KEPT_BYTES_MAX);
         self.sessions.scratch = text;
-        Ok(submitted?.subscribers)
+        submitted
     }
-}
-
-/// The id that an offset is.
-fn id_of(offset: &str) -> Option<Id> {
-    let (epoch, number) = offset.split_once(':')?;
-    Some(Id {
-        epoch: epoch.parse().ok()?,
-        number: number.parse().ok()?,
-    })
 }

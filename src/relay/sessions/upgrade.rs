@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::session::{Carrier, Part, Stand};
 use crate::close::Reason;
+use crate::hub::Place;
 use crate::limits::SEAT_BIT;
 use crate::mark::mark;
 use crate::relay::Relay;
@@ -107,29 +108,47 @@ impl Relay {
             true => self.hub.position(place).number,
             false => self.hub.newest().number,
         };
-        let owed = self.sessions.table[index as usize].spaces[at].owed.take();
         if !waits {
+            self.take_missed(index, at, place, frames);
             let rest = self.hub.take_unsent(place);
             if !rest.is_empty() {
                 mark("upgrade_takes_leftover");
             }
             append_frames(&rest, frames);
         }
+        let owed = self.sessions.table[index as usize].spaces[at].owed.take();
         self.sessions.seats.remove((seat & !SEAT_BIT) as usize);
         let moves = self.hub.leave(place, now);
         self.note_moves(moves);
         let stand = self.take_stand(index, channel, from, now);
         self.sessions.table[index as usize].spaces[at].stand = stand;
-        let Some(mut owed) = owed else {
-            return;
-        };
-        if waits && let Some(place) = self.place_of(index, at) {
+        let place = self.place_of(index, at);
+        if let (Some(mut owed), Some(place)) = (owed, place) {
             owed.at = self.hub.end_for(place);
             self.sessions.table[index as usize].spaces[at].owed = Some(owed);
-            return;
         }
-        let packet = ["4", &owed.packet].concat();
-        ws::append_frame(frames, ws::header::opcode::TEXT, packet.as_bytes());
+    }
+
+    /// What a socket missed that came back, and the answer to its CONNECT, as far as it has not got
+    /// them.
+    fn take_missed(&mut self, index: u32, at: usize, place: Place, frames: &mut Vec<u8>) {
+        let Some(end) = self.owed_at(index, at) else {
+            return;
+        };
+        while let Some(to) = self.missed_up_to(index, at, place) {
+            let missed = self.hub.unsent(place, to);
+            self.hub.skip_bytes(place, missed.len() as u64);
+            append_frames(&missed, frames);
+            if to >= end {
+                break;
+            }
+        }
+        mark("upgrade_takes_missed");
+        let owed = self.sessions.table[index as usize].spaces[at].owed.take();
+        if let Some(owed) = owed {
+            let packet = ["4", &owed.packet].concat();
+            ws::append_frame(frames, ws::header::opcode::TEXT, packet.as_bytes());
+        }
     }
 }
 
