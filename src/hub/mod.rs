@@ -115,6 +115,8 @@ pub struct Hub {
     newest: Id,
     /// Times a channel's publishers were paused.
     pauses: u64,
+    /// How many channels they are paused of now.
+    paused: usize,
     /// When this turn began, in microseconds.
     turn_us: u64,
     /// Passes that have ended and were not timed yet.
@@ -175,6 +177,7 @@ impl Hub {
             generation: 0,
             newest: Id::starting_at(0),
             pauses: 0,
+            paused: 0,
             turn_us: 0,
             offered: Vec::new(),
             gathering: VecDeque::new(),
@@ -348,6 +351,11 @@ impl Hub {
     /// Whether publishers of this channel have to wait until fan-out has caught up.
     pub fn paused(&self, channel: u32) -> bool {
         self.pausing(channel).is_some()
+    }
+
+    /// Whether publishers of any channel have to wait.
+    pub fn any_paused(&self) -> bool {
+        self.paused > 0
     }
 
     /// The channel that publishers of this one wait for: itself, or a set that hears it.

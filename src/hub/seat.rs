@@ -107,6 +107,18 @@ impl Hub {
         Some(self.take_unsent(place))
     }
 
+    /// What a member has not got yet, up to `end`: it has it now.
+    pub fn take_up_to(&mut self, place: Place, end: u64) -> Vec<u8> {
+        let bytes = self.unsent(place, end);
+        let s = &mut self.streams[place.stream as usize];
+        let member: &mut Member = &mut s.members[place.member as usize];
+        // It has not left yet: whoever waits for that is not told that it has.
+        self.watches.left(place.stream, member.slot, member.cursor);
+        self.watches.joined(member.slot);
+        member.cursor += bytes.len() as u64;
+        bytes
+    }
+
     /// All that waits for a member, as it lies in the log, without what it published itself.
     pub fn take_unsent(&mut self, place: Place) -> Vec<u8> {
         let mut bytes = Vec::new();

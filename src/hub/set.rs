@@ -90,6 +90,11 @@ impl Hub {
             return;
         }
         let parts = c.parts.len();
+        self.paused = if paused {
+            self.paused + 1
+        } else {
+            self.paused - 1
+        };
         for at in 0..parts {
             let part = self.channels[channel as usize].parts[at];
             let count = &mut self.channels[part as usize].paused_sets;

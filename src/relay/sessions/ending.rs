@@ -136,7 +136,7 @@ impl Relay {
             {
                 mark("answer_made_own");
                 // The cursor goes along, or it would be sent again from there.
-                *part = CarryPart::Own(hub.take_before(seat.place, end));
+                *part = CarryPart::Own(hub.take_up_to(seat.place, end));
             }
         }
     }

@@ -134,7 +134,22 @@ impl Relay {
         }
     }
 
+    /// Does what a packet asks for; what is answered may be more than a session may have.
     fn engine_packet(
+        &mut self,
+        index: u32,
+        packet: EnginePacket<'_>,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let sid = self.sessions.table[index as usize].sid;
+        self.take_packet(index, packet, now)?;
+        if self.sessions.is(index, sid) {
+            self.ends_for_output(index, now);
+        }
+        Ok(())
+    }
+
+    fn take_packet(
         &mut self,
         index: u32,
         packet: EnginePacket<'_>,

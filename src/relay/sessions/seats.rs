@@ -203,6 +203,10 @@ impl Relay {
 
     /// A channel that publishers of this session have to wait for, if there is one.
     pub(in crate::relay) fn pausing_session(&self, slot: u32) -> Option<u32> {
+        // Asked behind each frame: nearly always there is none at all.
+        if !self.hub.any_paused() {
+            return None;
+        }
         let (index, _) = self.sessions.part_of(slot)?;
         let spaces = 0..self.sessions.table[index as usize].spaces.len();
         let places = spaces.filter_map(|at| self.place_of(index, at));

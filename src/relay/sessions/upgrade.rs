@@ -136,8 +136,7 @@ impl Relay {
             return;
         };
         while let Some(to) = self.missed_up_to(index, at, place) {
-            let missed = self.hub.unsent(place, to);
-            self.hub.skip_bytes(place, missed.len() as u64);
+            let missed = self.hub.take_up_to(place, to);
             append_frames(&missed, frames);
             if to >= end {
                 break;
