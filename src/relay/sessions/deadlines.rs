@@ -48,6 +48,20 @@ impl Relay {
         }
     }
 
+    /// Whether a session is there still for who polls it. One whose time to answer a ping is over is not,
+    /// though deadlines come behind what is read: a poll is no answer.
+    pub(super) fn is_in_time(&mut self, index: u32, now: u64) -> bool {
+        let session = &self.sessions.table[index as usize];
+        let sid = session.sid;
+        if session.pinged && session.beat_ms <= now {
+            self.beat_session(index, now);
+            if self.sessions.is(index, sid) {
+                self.arm_session(index);
+            }
+        }
+        self.sessions.is(index, sid)
+    }
+
     /// The session answered a ping.
     pub(super) fn pong(&mut self, index: u32, now: u64) {
         let interval = self.settings.limits.ping_interval_ms;

@@ -109,6 +109,7 @@ impl Relay {
         match (asked.upgrade, websocket) {
             (true, true) => self.begin_probe(slot, request, index, now),
             (false, false) if polls => match request.method {
+                "GET" if !self.is_in_time(index, now) => Err(Reason::UnknownSession),
                 "GET" => self.begin_carry(slot, request, index, origin, now),
                 "POST" => self.begin_post(slot, request, index, origin, now),
                 _ => Err(Reason::BadSession),

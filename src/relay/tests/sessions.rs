@@ -381,6 +381,29 @@ fn who_polls_gets_what_waits_for_it_before_it_is_told_that_the_relay_stops() {
 }
 
 #[test]
+fn a_poll_behind_the_time_of_a_pong_is_too_late_though_it_is_read_before_deadlines() {
+    for late in [false, true] {
+        let mut world = World::new(|_| {});
+        let (path, slot) = world.polling(&["/a"]);
+        let limits = &world.relay.settings.limits;
+        let (interval, timeout) = (limits.ping_interval_ms, limits.ping_timeout_ms);
+        world.now += interval;
+        world.turn();
+        assert!(world.ask(slot, &get(&path, "")).ends_with("\r\n\r\n2"));
+        world.now += timeout - 1;
+        world.turn();
+        world.now += u64::from(late);
+        if late {
+            let answer = world.ask(slot, &get(&path, ""));
+            assert!(answer.contains("Session ID unknown"), "{answer}");
+        } else {
+            assert!(world.post(slot, &path, "3").ends_with("ok"));
+        }
+        world.assert_empty();
+    }
+}
+
+#[test]
 fn who_holds_most_of_events_under_way_goes_when_memory_is_short() {
     let mut world = World::new(|settings| settings.limits.memory_bytes_max = 200_000);
     let (path, slot) = world.polling(&["/a"]);
