@@ -55,6 +55,8 @@ pub const SAID_ATTACHMENTS_MAX: usize = 10;
 /// Bytes of a channel that are copied so that what a program emits to one socket comes behind them; where
 /// more wait, it may pass them.
 pub const ORDERED_BYTES_MAX: u64 = 256 * 1024;
+/// Packets of one body that one turn takes.
+pub const PACKETS_PER_TURN: usize = bound(1024, 3);
 /// Events of which it is known who emitted them, so that nobody who comes back hears itself.
 pub const OWN_EVENTS_MAX: usize = bound(65_536, 64);
 /// Packets in one answer to a poll of an Engine.IO client: the Python client drops the connection over

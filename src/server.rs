@@ -130,6 +130,7 @@ impl<N: Net> Server<N> {
         self.ended_us = ended_us;
         let stopped = self.stopping && self.relay.is_drained(self.now_ms);
         if stopped {
+            self.relay.stop(self.now_ms);
             info!(connections_left = self.relay.connections(), "stopped");
         }
         !stopped

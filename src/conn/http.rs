@@ -40,6 +40,8 @@ pub struct Upload {
     pub channel: String,
     /// How many messages it is.
     pub shape: Shape,
+    /// Bytes of it that have been used, where it takes several turns.
+    pub taken: usize,
     /// Declared to be bytes rather than text.
     pub binary: bool,
     /// The media type it was given, to be passed on; empty: none.
@@ -68,7 +70,7 @@ impl Upload {
     ) {
         (self.body, self.reply) = (Body::new(kind), reply);
         (self.gather, self.binary, self.told, self.origin) = Default::default();
-        (self.shape, self.wait_ms) = Default::default();
+        (self.shape, self.wait_ms, self.taken) = Default::default();
         self.channel.clear();
         self.channel.push_str(channel);
         self.content_type.clear();

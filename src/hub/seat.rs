@@ -3,7 +3,7 @@
 
 use super::stream::Member;
 use super::sweep::skip_own;
-use super::{Hub, Piece, Place};
+use super::{Hub, Id, Piece, Place};
 use crate::buf::Log;
 use crate::limits::SEND_BYTES_PER_TURN;
 use crate::socketio::SEPARATOR;
@@ -50,6 +50,14 @@ impl Hub {
     pub fn skip_bytes(&mut self, place: Place, bytes: u64) {
         let s = &mut self.streams[place.stream as usize];
         s.members[place.member as usize].cursor += bytes;
+    }
+
+    /// The id of the last message before this position of a member's log.
+    pub fn position_at(&self, place: Place, at: u64) -> Id {
+        Id {
+            number: self.streams[place.stream as usize].log.number_before(at),
+            ..self.newest
+        }
     }
 
     /// Where the message with this number begins in the log of a member; `None`: it is not in it.

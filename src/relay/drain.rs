@@ -30,6 +30,11 @@ impl Relay {
         }
     }
 
+    /// The stop has come to its end: whoever embeds the relay is told who has gone by that.
+    pub fn stop(&mut self, now: u64) {
+        self.end_sessions(now);
+    }
+
     /// Whether a stop has come to its end.
     pub fn is_drained(&self, now: u64) -> bool {
         self.drain
@@ -43,6 +48,9 @@ impl Relay {
             return;
         }
         drain.next_look_ms = now + DRAIN_LOOK_MS;
+        if now >= drain.hurry_ms {
+            self.end_sessions(now);
+        }
         for slot in 0..self.peers.capacity() as u32 {
             if self.peers.contains(slot as usize) {
                 self.drain_peer_now(slot, now);

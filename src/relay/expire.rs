@@ -102,8 +102,12 @@ impl Relay {
         let timeout = self.settings.limits.ping_timeout_ms;
         let answerable_ms = self.resumed_ms.saturating_add(timeout);
         let peer = &mut self.peers[slot as usize];
-        if peer.is(WAITING | ENGINE) {
-            // It is we who do not read: its clock stands still; or its session is pinged, not it.
+        if peer.is(ENGINE) {
+            // Its session is pinged, not it. The next byte makes its clock that of signs of life again.
+            peer.flags |= PINGED;
+            peer.set_due(NEVER);
+        } else if peer.is(WAITING) {
+            // It is we who do not read: its clock stands still.
             peer.hear(now);
         } else if !peer.is(PINGED) {
             peer.flags |= PINGED;

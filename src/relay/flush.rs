@@ -37,6 +37,7 @@ impl Relay {
         loop {
             match std::mem::take(&mut self.stage) {
                 Stage::Fill => {
+                    self.go_on_posting(now);
                     self.run_commands(Vec::new(), now);
                     self.fill(now);
                     self.stage = Stage::Brief(WRITES_PER_TURN / 2);

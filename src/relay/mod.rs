@@ -4,7 +4,7 @@
 //! - Everything about a connection happens through its slot; nothing is freed but in
 //!   [`Relay::reap`], the last phase of a turn.
 //! - Appending marks, flushing writes: no send happens while input is being read.
-//! - `private_bytes` is the sum of `Peer::memory`; with the logs it is held to
+//! - `private_bytes` is the sum of `Peer::memory` and `Session::memory`; with the logs it is held to
 //!   `memory_bytes_max`.
 //! - Time is an argument.
 
@@ -351,7 +351,7 @@ impl Relay {
             || !self.queued.is_empty()
             || self.hub.is_dirty()
             || self.hub.is_filling()
-            || self.sessions.has_commands()
+            || self.sessions.is_busy()
             || !self.asked.is_empty()
             || !self.letters.is_empty() && self.letters_can_move()
     }

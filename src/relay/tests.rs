@@ -4,6 +4,7 @@ mod addresses;
 mod counts;
 mod order;
 mod polls;
+mod posts;
 mod resuming;
 mod sessions;
 mod waiting;

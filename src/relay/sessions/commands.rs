@@ -151,13 +151,13 @@ impl Relay {
             Command::SendText(session, text) => {
                 if let Some(index) = self.bare_session(&session) {
                     let packet = ["4", &text].concat();
-                    self.send_text(index, packet.as_bytes(), now);
+                    self.send_text(index, packet.as_bytes());
                     self.ends_for_output(index, now);
                 }
             }
             Command::SendBinary(session, bytes) => {
                 if let Some(index) = self.bare_session(&session) {
-                    self.send_binary(index, &bytes, now);
+                    self.send_binary(index, &bytes);
                     self.ends_for_output(index, now);
                 }
             }
@@ -200,11 +200,10 @@ impl Relay {
     /// A client that can come back takes a last argument of text for where it was: what goes to it alone
     /// has to tell it, too.
     fn with_offset(&self, index: u32, at: usize, data: &str) -> String {
-        let place = self
-            .place_of(index, at)
-            .filter(|_| self.settings.socketio.recovery);
-        match (place, data.strip_suffix(']')) {
-            (Some(place), Some(open)) => format!("{open},\"{}\"]", self.hub.position(place)),
+        let offset = self.offset_for(index, at);
+        let offset = offset.filter(|_| self.settings.socketio.recovery);
+        match (offset, data.strip_suffix(']')) {
+            (Some(offset), Some(open)) => format!("{open},\"{offset}\"]"),
             _ => data.to_owned(),
         }
     }
@@ -220,7 +219,7 @@ impl Relay {
     ) {
         let session = &self.sessions.table[index as usize];
         let namespace = session.spaces[at].namespace.clone();
-        self.send_packet(index, kind, (&namespace, ack), data, attachments, now);
+        self.send_packet(index, kind, (&namespace, ack), data, attachments);
         self.ends_for_output(index, now);
     }
 

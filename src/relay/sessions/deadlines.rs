@@ -4,7 +4,7 @@ use super::session::{Carrier, Session};
 use crate::close::Reason;
 use crate::mark::mark;
 use crate::relay::Relay;
-use crate::relay::peer::{BLOCKED, FULL_OUT, WAITING};
+use crate::relay::peer::{BLOCKED, FULL_OUT, PINGED, WAITING};
 use crate::timers::NEVER;
 
 impl Relay {
@@ -80,7 +80,7 @@ impl Relay {
             session.pinged = true;
             session.beat_ms = now.saturating_add(timeout);
             self.counters.pings += 1;
-            self.send_text(index, b"2", now);
+            self.send_text(index, b"2");
         } else if now < answerable_ms {
             // We stood still in between: the answer could not come.
             mark("session_stall_forgiven");
@@ -101,7 +101,8 @@ impl Relay {
         match session.carrier {
             Carrier::WebSocket(slot) => {
                 let peer = &self.peers[slot as usize];
-                let takes = peer.heard_ms().saturating_add(timeout) > now;
+                let heard = !peer.is(PINGED) && peer.heard_ms() <= now;
+                let takes = heard && peer.heard_ms().saturating_add(timeout) > now;
                 peer.is(WAITING | FULL_OUT) || (takes && (peer.is(BLOCKED) || peer.out_len() > 0))
             }
             Carrier::Polling { get, post } => {

@@ -85,6 +85,15 @@ impl Relay {
         Some(session)
     }
 
+    /// Ends all sessions: the relay stops.
+    pub(in crate::relay) fn end_sessions(&mut self, now: u64) {
+        let sessions: Vec<u32> = self.sessions.table.iter().map(|(i, _)| i as u32).collect();
+        for index in sessions {
+            self.end_session(index, Reason::Drain, now);
+        }
+        self.run_commands(Vec::new(), now);
+    }
+
     /// Ends the session whose poll is in this slot.
     pub(in crate::relay) fn end_polling(&mut self, slot: u32, reason: Reason, now: u64) {
         match self.sessions.part_of(slot) {

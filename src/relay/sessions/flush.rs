@@ -115,7 +115,11 @@ impl Relay {
         let Some((index, _)) = self.sessions.part_of(slot) else {
             return true;
         };
-        let spaces = 0..self.sessions.table[index as usize].spaces.len();
+        let session = &self.sessions.table[index as usize];
+        if !session.out.is_empty() || session.spaces.iter().any(|s| s.owed.is_some()) {
+            return false;
+        }
+        let spaces = 0..session.spaces.len();
         let mut places = spaces.filter_map(|at| self.place_of(index, at));
         places.all(|place| self.hub.caught_up(place))
     }

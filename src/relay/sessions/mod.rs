@@ -57,6 +57,8 @@ pub(super) struct Sessions {
     ids: Ids,
     /// Where what is sent to one session is put together.
     scratch: Vec<u8>,
+    /// Slots of those who brought more packets than one turn takes.
+    posting: Vec<u32>,
     /// Who published what, where sockets can come back.
     own: recovery::Own,
     /// What an embedding program wants done, in its order.
@@ -99,9 +101,9 @@ impl Sessions {
         larger.map(|(index, _)| index as u32)
     }
 
-    /// Whether an embedding program wants something done.
-    pub fn has_commands(&self) -> bool {
-        !self.commands.is_empty()
+    /// Whether there is something to be done that no event will announce.
+    pub fn is_busy(&self) -> bool {
+        !self.commands.is_empty() || !self.posting.is_empty()
     }
 
     /// How many sockets there are in them.

@@ -1,12 +1,12 @@
 //! What a program emits to one socket, among what goes to all in its channel: in the order in which it was
 //! emitted.
 
-use super::session::{Carrier, Session};
-use crate::conn::Conn;
+use super::session::{Carrier, Session, Stand};
+use crate::conn::{CarryPart, Conn};
+use crate::hub::Id;
 use crate::limits::ORDERED_BYTES_MAX;
 use crate::mark::mark;
 use crate::relay::Relay;
-use crate::relay::peer::BLOCKED;
 
 impl Relay {
     /// What the channel had before is sent before what is sent to the socket alone next, and what it will
@@ -21,11 +21,12 @@ impl Relay {
             return;
         }
         // Held, the sweep leaves it out: what waits for it alone goes first.
-        let (carrier, waits) = match session.carrier {
-            Carrier::WebSocket(slot) => (Some(slot), self.peers[slot as usize].is(BLOCKED)),
-            Carrier::Polling { get, .. } => (None, get.is_none()),
+        let carrier = match session.carrier {
+            Carrier::WebSocket(slot) => Some(slot),
+            Carrier::Polling { .. } => None,
         };
-        self.hub.hold(place, waits, now);
+        let blocked = self.takes_nothing(index);
+        self.hub.hold(place, blocked, now);
         let Some(before) = self.hub.take_before(place, ORDERED_BYTES_MAX) else {
             mark("order_not_kept");
             return;
@@ -37,6 +38,25 @@ impl Relay {
                 session.out.extend_from_slice(&before);
             }
         }
+    }
+
+    /// Where a client stands once it has what is on its way to it.
+    pub(super) fn offset_for(&self, index: u32, at: usize) -> Option<Id> {
+        let place = self.place_of(index, at)?;
+        let session = &self.sessions.table[index as usize];
+        let conn = session.get().map(|slot| &self.peers[slot as usize].conn);
+        let (Some(Conn::Carry(carry)), Stand::Seat(own)) = (conn, session.spaces[at].stand) else {
+            return Some(self.hub.position(place));
+        };
+        let here = |part: &CarryPart| match *part {
+            CarryPart::Shared(seat, end) if seat == own => Some(end),
+            _ => None,
+        };
+        let end = carry.parts.iter().find_map(here);
+        Some(match end {
+            Some(end) => self.hub.position_at(place, end),
+            None => self.hub.position(place),
+        })
     }
 
     /// Whether an answer to its poll is on its way, a part of which lies in the logs.

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
+use super::requests::refusal;
 use super::session::{Carrier, Part};
 use crate::close::Reason;
-use crate::conn::{Conn, Upload};
+use crate::conn::{Conn, Shape, Upload};
 use crate::http::Answer;
 use crate::hub::Body;
+use crate::limits::PACKETS_PER_TURN;
 use crate::mark::mark;
 use crate::relay::Relay;
 use crate::relay::app::Data;
 use crate::relay::peer::{ENGINE, Phase, WAITING};
-use crate::socketio::{self, EnginePacket};
+use crate::socketio::{self, EnginePacket, SEPARATOR};
 use crate::ws::{self, Kind};
 
 impl Relay {
@@ -31,39 +33,82 @@ impl Relay {
             }
             return self.hub.await_resume(channel, token);
         }
-        self.sessions.carriers.remove(&slot);
-        self.peer(slot).flags &= !ENGINE;
-        let session = &mut self.sessions.table[index as usize];
-        let sid = session.sid;
-        if let Carrier::Polling { post, .. } = &mut session.carrier {
-            *post = None;
-        }
+        let sid = self.sessions.table[index as usize].sid;
+        let mut upload = upload;
         let result = match std::str::from_utf8(upload.gather.payload()) {
-            Ok(body) => self.take_payload(index, body, now),
+            Ok(body) => self.take_payload(index, body, upload.taken, now),
             Err(_) => Err(Reason::BadUtf8),
         };
-        if let Err(reason) = result
-            && self.sessions.is(index, sid)
-        {
+        let there = self.sessions.is(index, sid);
+        if let (Ok(Some(taken)), true) = (result, there) {
+            upload.taken = taken;
+            return self.post_goes_on(slot, upload);
+        }
+        if there {
+            self.sessions.carriers.remove(&slot);
+            self.peer(slot).flags &= !ENGINE;
+            let session = &mut self.sessions.table[index as usize];
+            if let Carrier::Polling { post, .. } = &mut session.carrier {
+                *post = None;
+            }
+        }
+        if let (Err(reason), true) = (result, there) {
             self.end_session(index, reason, now);
         }
         // Who says that it goes has said it well.
-        let told = result.or_else(|reason| match reason {
-            Reason::Normal => Ok(()),
-            reason => Err(reason),
-        });
+        let told = match result {
+            Ok(_) | Err(Reason::Normal) => Ok(()),
+            Err(reason) => Err(reason),
+        };
         self.answer_post(slot, upload, told, now);
     }
 
-    fn take_payload(&mut self, index: u32, body: &str, now: u64) -> Result<(), Reason> {
-        let sid = self.sessions.table[index as usize].sid;
-        for packet in socketio::payload(body) {
-            self.engine_packet(index, packet?, now)?;
-            if !self.sessions.is(index, sid) {
-                return Ok(());
+    /// The rest of a body is taken in the next turn.
+    fn post_goes_on(&mut self, slot: u32, upload: Box<Upload>) {
+        mark("post_goes_on");
+        let peer = self.peer(slot);
+        peer.flags |= WAITING;
+        if let Conn::Http(http) = &mut peer.conn {
+            http.held = Some(upload);
+        }
+        self.sessions.posting.push(slot);
+    }
+
+    /// Takes more of the bodies that are too many packets for one turn.
+    pub(in crate::relay) fn go_on_posting(&mut self, now: u64) {
+        for slot in std::mem::take(&mut self.sessions.posting) {
+            // It may have been given up since.
+            let peer = self.peers.get_mut(slot as usize);
+            if let Some(peer) = peer.filter(|peer| is_posting(&peer.conn)) {
+                peer.flags &= !WAITING;
+                self.publish_held(slot, now);
+                self.make_ready(slot);
             }
         }
-        Ok(())
+    }
+
+    /// Takes packets from this byte of a body on, as many as one turn does: up to the byte where it goes
+    /// on, or `None` at its end.
+    fn take_payload(
+        &mut self,
+        index: u32,
+        body: &str,
+        from: usize,
+        now: u64,
+    ) -> Result<Option<usize>, Reason> {
+        let sid = self.sessions.table[index as usize].sid;
+        let mut at = from;
+        for packet in body[from..]
+            .split(char::from(SEPARATOR))
+            .take(PACKETS_PER_TURN)
+        {
+            at += packet.len() + 1;
+            self.engine_packet(index, socketio::packet(packet)?, now)?;
+            if !self.sessions.is(index, sid) {
+                return Ok(None);
+            }
+        }
+        Ok((at <= body.len()).then_some(at))
     }
 
     fn answer_post(
@@ -75,6 +120,7 @@ impl Relay {
     ) {
         let (reply, origin) = (upload.reply, upload.origin.take());
         self.spares.keep_upload(upload);
+        let body;
         let answer = match told {
             Ok(()) => Answer {
                 status: 200,
@@ -87,10 +133,12 @@ impl Relay {
             },
             Err(reason) => {
                 self.counters.refuse(reason);
+                body = refusal(reason);
                 Answer {
                     status: 400,
-                    content_type: "text/plain; charset=utf-8",
-                    body: reason.text().as_bytes(),
+                    content_type: "application/json",
+                    body: body.as_bytes(),
+                    headers: &[("Cache-Control", "no-store")],
                     reply,
                     ..Answer::default()
                 }
@@ -172,6 +220,15 @@ impl Relay {
             EnginePacket::Upgrade | EnginePacket::Noop => Ok(()),
         }
     }
+}
+
+/// Whether a body that takes several turns is held.
+fn is_posting(conn: &Conn) -> bool {
+    let Conn::Http(http) = conn else {
+        return false;
+    };
+    let held = http.held.as_ref();
+    held.is_some_and(|upload| upload.shape == Shape::Packets && upload.taken > 0)
 }
 
 /// A message in the clear; text is UTF-8.

@@ -32,6 +32,16 @@ const fn code(reason: Reason) -> u8 {
     }
 }
 
+/// What a refused request is told.
+pub(super) fn refusal(reason: Reason) -> String {
+    let (code, text) = match code(reason) {
+        3 => (3, Reason::BadSession.text()),
+        4 => (4, "Forbidden"),
+        code => (code, reason.text()),
+    };
+    format!("{{\"code\":{code},\"message\":\"{text}\"}}")
+}
+
 /// What a request is for.
 struct Asked<'q> {
     transport: Cow<'q, str>,
@@ -132,11 +142,7 @@ impl Relay {
         now: u64,
     ) {
         self.counters.refuse(reason);
-        let body = format!(
-            "{{\"code\":{},\"message\":\"{}\"}}",
-            code(reason),
-            reason.text()
-        );
+        let body = refusal(reason);
         let reply = request.reply();
         let answer = Answer {
             status: reason.status(),
@@ -294,6 +300,7 @@ impl Relay {
         if request.body != BodyKind::None {
             return Err(Reason::BadSession);
         }
+        self.note_forwarded(slot, request)?;
         let Carrier::Polling { get, .. } = &mut self.sessions.table[index as usize].carrier else {
             return Err(Reason::BadSession);
         };

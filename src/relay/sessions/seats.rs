@@ -49,13 +49,20 @@ impl Relay {
             place,
         };
         self.sessions.seats.insert(seat);
-        // Where nothing can be sent to it before it asks, that is its lag, not ours: else a session that never
-        // polls would hold up all publishers.
-        let connection = self.connection_of(token.slot);
-        let blocked = connection.is_none_or(|slot| self.peers[slot as usize].is(BLOCKED));
+        let blocked = self.takes_nothing(index);
         self.hub.hold(place, blocked, now);
-        self.wake_session(index, now);
+        self.wake_session(index);
         Stand::Seat(token.slot)
+    }
+
+    /// Whether nothing can be sent to a session before it asks or its kernel takes something: that is its
+    /// lag, not ours, or a session that never polls would hold up all publishers.
+    pub(super) fn takes_nothing(&self, index: u32) -> bool {
+        let slot = match self.sessions.table[index as usize].carrier {
+            Carrier::WebSocket(slot) => Some(slot),
+            Carrier::Polling { get, .. } => get,
+        };
+        slot.is_none_or(|slot| self.peers[slot as usize].is(BLOCKED))
     }
 
     /// A session leaves a channel. What a message under way still lacks goes in front of what is sent
@@ -145,8 +152,7 @@ impl Relay {
     }
 
     /// Something waits for the session: it is sent to if it can be.
-    pub(super) fn wake_session(&mut self, index: u32, now: u64) {
-        let _ = now;
+    pub(super) fn wake_session(&mut self, index: u32) {
         let session = &self.sessions.table[index as usize];
         let slot = match session.carrier {
             Carrier::WebSocket(slot) => Some(slot),

@@ -9,7 +9,7 @@ use crate::ws;
 
 impl Relay {
     /// Sends a packet of text; `packet` begins with its type.
-    pub(super) fn send_text(&mut self, index: u32, packet: &[u8], now: u64) {
+    pub(super) fn send_text(&mut self, index: u32, packet: &[u8]) {
         let session = &mut self.sessions.table[index as usize];
         match session.carrier {
             Carrier::WebSocket(slot) => {
@@ -20,11 +20,11 @@ impl Relay {
                 session.out.extend_from_slice(packet);
             }
         }
-        self.sent_alone(index, now);
+        self.sent_alone(index);
     }
 
     /// Sends a message of bytes.
-    pub(super) fn send_binary(&mut self, index: u32, bytes: &[u8], now: u64) {
+    pub(super) fn send_binary(&mut self, index: u32, bytes: &[u8]) {
         let session = &mut self.sessions.table[index as usize];
         match session.carrier {
             Carrier::WebSocket(slot) => {
@@ -32,11 +32,11 @@ impl Relay {
             }
             Carrier::Polling { .. } => socketio::append_polled_binary(bytes, &mut session.out),
         }
-        self.sent_alone(index, now);
+        self.sent_alone(index);
     }
 
-    fn sent_alone(&mut self, index: u32, now: u64) {
-        self.wake_session(index, now);
+    fn sent_alone(&mut self, index: u32) {
+        self.wake_session(index);
         self.recount_session(index);
     }
 
@@ -64,19 +64,18 @@ impl Relay {
         (namespace, ack): (&str, Option<u64>),
         data: &str,
         attachments: &[Vec<u8>],
-        now: u64,
     ) {
         let mut packet = std::mem::take(&mut self.sessions.scratch);
         packet.clear();
         packet.push(b'4');
         socketio::append_head(kind, attachments.len(), namespace, ack, &mut packet);
         packet.extend_from_slice(data.as_bytes());
-        self.send_text(index, &packet, now);
+        self.send_text(index, &packet);
         packet.clear();
         packet.shrink_to(crate::limits::ENCODED_KEPT_BYTES_MAX);
         self.sessions.scratch = packet;
         for bytes in attachments {
-            self.send_binary(index, bytes, now);
+            self.send_binary(index, bytes);
         }
     }
 

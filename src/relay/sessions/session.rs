@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::ids::Sid;
 use crate::timers::NEVER;
 
+/// About what a socket takes elsewhere: where it is found by its id, its seat, its member.
+const SOCKET_BYTES: usize = 96;
+
 /// What carries a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
@@ -161,6 +164,8 @@ impl Session {
         });
         let owed = self.spaces.iter().filter_map(|s| s.owed.as_ref());
         let owed: usize = owed.map(|o| 256 + 8 * o.own.capacity()).sum();
-        self.out.capacity() + incoming + owed
+        let names: usize = self.spaces.iter().map(|s| s.namespace.len()).sum();
+        let spaces = self.spaces.capacity() * (size_of::<Space>() + SOCKET_BYTES) + names;
+        self.out.capacity() + incoming + owed + spaces
     }
 }

@@ -13,9 +13,6 @@ use crate::socketio::{self, Packet, PacketKind, msgpack};
 use crate::timers::NEVER;
 use crate::ws::Kind;
 
-/// What a client is told that speaks another encoding than JSON.
-const JSON_ONLY: &str = "this server speaks the default parser only, not msgpack";
-
 impl Relay {
     /// A packet of Socket.IO.
     pub(super) fn socketio_text(&mut self, index: u32, text: &str, now: u64) -> Result<(), Reason> {
@@ -52,8 +49,8 @@ impl Relay {
             };
             mark("other_parser");
             let mut told = Vec::new();
-            msgpack::append_connect_error(&namespace, JSON_ONLY, &mut told);
-            self.send_binary(index, &told, now);
+            msgpack::append_connect_error(&namespace, msgpack::REFUSAL, &mut told);
+            self.send_binary(index, &told);
             return Ok(());
         };
         incoming.bytes += bytes.len();
@@ -118,7 +115,7 @@ impl Relay {
             let data = refused.data.map(|data| format!(",\"data\":{data}"));
             let error = format!("{{\"message\":{message}{}}}", data.unwrap_or_default());
             let head = (namespace, None);
-            self.send_packet(index, PacketKind::ConnectError, head, &error, &[], now);
+            self.send_packet(index, PacketKind::ConnectError, head, &error, &[]);
         }
     }
 
@@ -166,7 +163,7 @@ impl Relay {
             None => format!("{{\"sid\":\"{}\"}}", socket.as_str()),
         };
         let back = from.filter(|_| recovered);
-        self.connected(index, (socket, namespace, back), stand, &reply, now);
+        self.connected(index, (socket, namespace, back), stand, &reply);
         self.run_commands(commands, now);
         Ok(())
     }
@@ -178,7 +175,6 @@ impl Relay {
         (socket, namespace, back): (Sid, &str, Option<u64>),
         stand: Stand,
         reply: &str,
-        now: u64,
     ) {
         let session = &mut self.sessions.table[index as usize];
         session.connect_ms = NEVER;
@@ -211,14 +207,7 @@ impl Relay {
                 }));
                 self.recount_session(index);
             }
-            _ => self.send_packet(
-                index,
-                PacketKind::Connect,
-                (namespace, None),
-                reply,
-                &[],
-                now,
-            ),
+            _ => self.send_packet(index, PacketKind::Connect, (namespace, None), reply, &[]),
         }
     }
 
@@ -229,6 +218,7 @@ impl Relay {
         let session = &mut self.sessions.table[index as usize];
         let space = session.spaces.remove(at);
         session.first = 0;
+        self.recount_session(index);
         if self.sessions.by_socket.get(&space.socket) == Some(&index) {
             self.sessions.by_socket.remove(&space.socket);
         }
@@ -243,14 +233,7 @@ impl Relay {
         let sid = self.sessions.table[index as usize].sid;
         self.leave_space(index, at, reason, now);
         if self.sessions.is(index, sid) {
-            self.send_packet(
-                index,
-                PacketKind::Disconnect,
-                (&namespace, None),
-                "",
-                &[],
-                now,
-            );
+            self.send_packet(index, PacketKind::Disconnect, (&namespace, None), "", &[]);
         }
     }
 
@@ -285,7 +268,7 @@ impl Relay {
         if let Some(id) = packet.ack {
             let head = (packet.namespace, Some(id));
             let count = format!("[{}]", submitted.subscribers);
-            self.send_packet(index, PacketKind::Ack, head, &count, &[], now);
+            self.send_packet(index, PacketKind::Ack, head, &count, &[]);
             self.ends_for_output(index, now);
         }
         Ok(())

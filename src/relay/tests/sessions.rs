@@ -94,7 +94,7 @@ impl World {
 }
 
 /// The payloads of unmasked frames, as text.
-fn texts(mut bytes: &[u8]) -> Vec<String> {
+pub(super) fn texts(mut bytes: &[u8]) -> Vec<String> {
     let mut texts = Vec::new();
     while bytes.len() > 1 {
         let (head, len) = match bytes[1] {
@@ -108,7 +108,7 @@ fn texts(mut bytes: &[u8]) -> Vec<String> {
 }
 
 /// An event with one attachment.
-fn picture(n: usize) -> String {
+pub(super) fn picture(n: usize) -> String {
     format!(
         "{{\"name\":\"pic\",\"data\":[{n},{{\"_placeholder\":true,\"num\":0}}],\"attachments\":[\"{}\"]}}",
         "AAAA".repeat(40)
