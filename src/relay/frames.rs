@@ -197,8 +197,12 @@ impl Relay {
 
     /// The peer broke the protocol: it is told which rule, and nothing more of it is read.
     fn violated(&mut self, slot: u32, reason: Reason, now: u64) {
-        self.counters.refuse(reason);
-        self.session_violated(slot, reason, now);
+        if reason != Reason::Normal {
+            self.counters.refuse(reason);
+        }
+        if self.session_violated(slot, reason, now) {
+            return;
+        }
         match self.peer(slot).phase {
             Phase::Open => self.close_ws(slot, reason, now),
             _ => self.answer_close(slot, None, now),

@@ -15,7 +15,7 @@ impl Relay {
             return;
         };
         if let Carrier::WebSocket(slot) = session.carrier {
-            self.close_ws(slot, reason, now);
+            self.close_ws(slot, told(reason), now);
         }
         self.said_goodbye(&session, reason);
     }
@@ -67,7 +67,7 @@ impl Relay {
         if let Some(probe) = session.probe {
             self.sessions.counts.not_upgraded += 1;
             self.detach(probe.slot);
-            self.close_ws(probe.slot, reason, now);
+            self.close_ws(probe.slot, told(reason), now);
         }
         match session.carrier {
             Carrier::WebSocket(slot) => self.detach(slot),
@@ -158,5 +158,14 @@ impl Relay {
         if let Some(index) = self.sessions.session_of_seat(slot) {
             self.end_session(index, reason, now);
         }
+    }
+}
+
+/// What a WebSocket is closed with when its session ends: some reasons are those of a connection, and no
+/// close frame may say them (RFC 6455 7.4.1).
+const fn told(reason: Reason) -> Reason {
+    match reason.close_code() {
+        0 => Reason::Normal,
+        _ => reason,
     }
 }

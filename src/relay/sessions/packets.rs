@@ -12,7 +12,7 @@ use crate::limits::PACKETS_PER_TURN;
 use crate::mark::mark;
 use crate::relay::Relay;
 use crate::relay::app::Data;
-use crate::relay::peer::{ENGINE, Phase, WAITING};
+use crate::relay::peer::{ENGINE, WAITING};
 use crate::socketio::{self, EnginePacket, SEPARATOR};
 use crate::ws::{self, Kind};
 
@@ -173,12 +173,19 @@ impl Relay {
         }
     }
 
-    /// A session that is closed by what it said: counted, and ended here rather than as a WebSocket.
-    pub(in crate::relay) fn session_violated(&mut self, slot: u32, reason: Reason, now: u64) {
-        if let Some((index, Part::WebSocket)) = self.sessions.part_of(slot)
-            && self.peer(slot).phase == Phase::Open
-        {
-            self.end_session(index, reason, now);
+    /// Ends the session of a WebSocket for what came by it; false: it carries none.
+    pub(in crate::relay) fn session_violated(
+        &mut self,
+        slot: u32,
+        reason: Reason,
+        now: u64,
+    ) -> bool {
+        match self.sessions.part_of(slot) {
+            Some((index, Part::WebSocket)) => {
+                self.end_session(index, reason, now);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -66,13 +66,14 @@ impl Relay {
         let back: Back<'_> = serde_json::from_str(auth).ok()?;
         let known = self.sessions.ids.socket_of(&back.pid, namespace);
         let recovered = known.and_then(|(socket, began)| {
-            // Who never had an event begins where it came.
-            let after = match &back.offset {
-                Some(offset) => id_of(offset)?,
-                None => Id {
-                    number: began,
-                    ..self.hub.newest()
-                },
+            // Who never had an event since it came begins there. A client keeps the offset of an earlier
+            // life, even of another run, until it gets an event.
+            let newest = self.hub.newest();
+            let offset = back.offset.as_deref().and_then(id_of);
+            let offset = offset.filter(|id| id.epoch == newest.epoch);
+            let after = Id {
+                number: offset.map_or(began, |id| id.number.max(began)),
+                ..newest
             };
             let channel = self.hub.find(name)?;
             let reach = self.hub.reach(channel, Start::After(after), now);

@@ -3,7 +3,7 @@
 use super::ids::Sid;
 use super::session::{Incoming, Owed, Space, Stand};
 use crate::close::Reason;
-use crate::http::is_channel_name;
+use crate::http::{self, is_channel_name};
 use crate::hub::{Body, Message, Place, Sender, Submitted};
 use crate::limits::CHANNELS_PER_REQUEST_MAX;
 use crate::mark::mark;
@@ -156,8 +156,9 @@ impl Relay {
             }
         };
         self.hub.note_request(channel, now);
-        let newest = self.hub.newest().number;
-        let stand = self.take_stand(index, channel, from.unwrap_or(newest), now);
+        let start = self.start(channel, http::Start::Configured);
+        let begin = self.hub.reach(channel, start, now).from;
+        let stand = self.take_stand(index, channel, from.unwrap_or(begin), now);
         let reply = match &private {
             Some(pid) => format!("{{\"sid\":\"{}\",\"pid\":\"{pid}\"}}", socket.as_str()),
             None => format!("{{\"sid\":\"{}\"}}", socket.as_str()),

@@ -117,14 +117,20 @@ fn who_comes_back_is_counted_by_whether_it_got_what_it_missed() {
     world.publish("news", "one");
     let told = world.ask(poll, &get(&path, ""));
     let (_, id) = told.rsplit_once(",\"").unwrap();
-    let back = |offset: &str| format!("40/news,{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}");
-    for offset in [id.trim_end_matches("\"]"), "1:1"] {
+    let id = id.trim_end_matches("\"]");
+    let ahead = format!("{id}0");
+    // A private id that nobody was given, and an id that no message has yet, are no way back; an offset of an
+    // earlier life says nothing.
+    for (pid, offset) in [(pid, id), ("x", id), (pid, &*ahead), (pid, "1:1")] {
         let path = world.begin_polling();
-        world.upload(&path, &back(offset));
+        world.upload(
+            &path,
+            &format!("40/news,{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}"),
+        );
     }
     let counts = ["recovered", "not_recovered", "connected"];
     let counts = counts.map(|what| world.metric(&format!("sockets_{what}_total")));
-    assert_eq!(counts, [1, 1, 3]);
+    assert_eq!(counts, [2, 2, 5]);
 }
 
 #[test]
