@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::guest::spoken;
 use crate::reader::trail::Numbered;
+use crate::rng;
 
 /// A message by channel and index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +79,31 @@ pub struct View<'a> {
     pub whole: bool,
 }
 
+/// What a guest got in one namespace, over one session or several.
+#[derive(Debug)]
+pub struct Stayed<'a> {
+    /// In which channel.
+    pub channel: usize,
+    /// Whose messages it does not get: its own.
+    pub never: u32,
+    /// Whose messages it may get: its own of former sessions.
+    pub perhaps: &'a [u32],
+    /// See [`View`].
+    pub seen: &'a [u64],
+    /// See [`View`].
+    pub not_before: usize,
+    /// See [`View`].
+    pub joined: u64,
+    /// See [`View`].
+    pub whole: bool,
+}
+
 /// The books.
 #[derive(Debug)]
 pub struct Ledger {
+    /// By channel and the key of the event that a message is heard as: its digest and publisher. Only
+    /// where there are guests.
+    pub events: Option<BTreeMap<(usize, u64), (u64, u32)>>,
     channels: Vec<Channel>,
     publishers: BTreeMap<u32, Publisher>,
     /// Channel and digest by the number in a message's id.
@@ -94,6 +118,7 @@ impl Ledger {
     pub fn new(channels: usize) -> Ledger {
         let channels = (0..channels).map(|_| Channel::default()).collect();
         Ledger {
+            events: None,
             channels,
             publishers: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -119,7 +144,12 @@ impl Ledger {
     }
 
     /// Enters a message that is about to be sent.
-    pub fn add(&mut self, channel: usize, publisher: u32, digest: u64, len: usize) -> MessageId {
+    pub fn add(&mut self, channel: usize, publisher: u32, text: bool, payload: &[u8]) -> MessageId {
+        let (digest, len) = (rng::digest(text, payload), payload.len());
+        if let Some(events) = &mut self.events {
+            let key = spoken::key_of(text, payload);
+            events.entry((channel, key)).or_insert((digest, publisher));
+        }
         let c = &mut self.channels[channel];
         let index = c.messages.len();
         c.messages.push(Message {
@@ -162,6 +192,11 @@ impl Ledger {
         c.by_digest
             .get(&digest)
             .is_some_and(|l| l.iter().any(|&i| c.messages[i].sent > 0))
+    }
+
+    /// The message that is heard as this event: its digest and publisher.
+    pub fn heard(&self, channel: usize, key: u64) -> Option<(u64, u32)> {
+        self.events.as_ref()?.get(&(channel, key)).copied()
     }
 
     /// The channel's witness saw this message next, with its number if it asks for ids.
@@ -257,6 +292,44 @@ impl Ledger {
         ))
     }
 
+    /// Bytes in the channel's order behind the first `seen` messages of others than `own`, as bytes that
+    /// became base64 in JSON. What it published itself counts like any other.
+    pub fn bytes_left(&self, channel: usize, own: &[u32], not_before: usize, seen: usize) -> usize {
+        let c = &self.channels[channel];
+        let mut left = seen;
+        let messages = c.order[not_before..].iter().map(|&i| &c.messages[i]);
+        let behind = messages.skip_while(|m| {
+            let before = left > 0;
+            left -= usize::from(before && !own.contains(&m.publisher));
+            before
+        });
+        behind.map(|m| (m.len + 100) * 4 / 3).sum()
+    }
+
+    /// What a guest got is one run of the order.
+    pub fn check_stay(&self, stay: &Stayed<'_>) -> Result<(), String> {
+        let c = &self.channels[stay.channel];
+        let due = |i: &usize| c.messages[*i].sent > stay.joined;
+        let last_start = c.order.iter().position(due).unwrap_or(c.order.len());
+        let mut best = 0;
+        for start in stay.not_before.min(last_start)..=last_start {
+            match c.stay_from(start, stay) {
+                Ok(()) => return Ok(()),
+                Err(alike) => best = best.max(alike),
+            }
+        }
+        Err(format!(
+            "in channel {} it got {} events, not a run of the order of {} (starts {} to {last_start}, {best} alike, whole {}, own {} and {:?})",
+            stay.channel,
+            stay.seen.len(),
+            c.order.len(),
+            stay.not_before,
+            stay.whole,
+            stay.never,
+            stay.perhaps,
+        ))
+    }
+
     /// Bytes in the channel's order behind what a member saw, its own messages there included.
     pub fn bytes_behind(&self, view: &View<'_>) -> usize {
         let c = &self.channels[view.channel];
@@ -324,6 +397,25 @@ impl Channel {
             .expect("entered with its message");
         *settled = list.iter().position(|&i| i == index).expect("entered") + 1;
         self.order.push(index);
+    }
+
+    /// Compares a guest's from one start; the error is how many were alike.
+    fn stay_from(&self, start: usize, stay: &Stayed<'_>) -> Result<(), usize> {
+        let mut alike = 0;
+        for &i in &self.order[start..] {
+            let m = &self.messages[i];
+            match stay.seen.get(alike) {
+                _ if m.publisher == stay.never => {}
+                Some(digest) if *digest == m.digest => alike += 1,
+                _ if stay.perhaps.contains(&m.publisher) => {}
+                None if !stay.whole => return Ok(()),
+                _ => return Err(alike),
+            }
+        }
+        match alike == stay.seen.len() {
+            true => Ok(()),
+            false => Err(alike),
+        }
     }
 
     /// Compares from one start; the error is how many were alike.

@@ -4,6 +4,7 @@ pub mod client;
 pub mod crowd;
 pub mod fault;
 pub mod fuzz;
+pub mod guest;
 pub mod kernel;
 pub mod ledger;
 pub mod marks;

@@ -1,11 +1,12 @@
 //! A seed's world: the server's settings, the weather, and what the crowd is going to do.
 
 use longwave::limits::Limits;
-use longwave::settings::{ChannelRule, Settings, Slow};
+use longwave::settings::{ChannelRule, Settings, Slow, SocketIo};
 
 use crate::client::Rules;
 use crate::client::deflate::{OFFERS, Offer};
 use crate::crowd::{CHANNELS, Plan, Throng};
+use crate::guest::Terms;
 use crate::rng::Rng;
 
 /// What a seed says.
@@ -43,8 +44,11 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
         readers: rng.chance(600),
         night: rng.chance(300),
         offers: offers(rng),
+        guests: None,
     };
     let (slow, channels, skips) = policies(rng);
+    // Chance of its own, so that worlds without guests are the same whether there are any in others.
+    let (socketio, guests) = guests(&limits, &mut rng.clone().fork());
     let rules = Rules {
         tight,
         frugal,
@@ -58,11 +62,39 @@ pub fn seeded(operations: u32, rng: &mut Rng) -> Seeded {
             limits,
             slow,
             channels,
+            socketio,
             ..Settings::default()
         },
-        plan,
+        plan: Plan { guests, ..plan },
         rules,
     }
+}
+
+/// In how many of a thousand seeds there are guests.
+const WITH_GUESTS: u32 = 250;
+
+/// Where Socket.IO is spoken, and what its clients know of that, where there are any.
+fn guests(limits: &Limits, rng: &mut Rng) -> (SocketIo, Option<Terms>) {
+    let mut namespaces = ["/red", "/green", "/blue"];
+    let mut socketio = SocketIo {
+        recovery: rng.chance(500),
+        ..SocketIo::default()
+    };
+    if rng.chance(500) {
+        let channel = rng.below(3) as usize;
+        socketio.channel = CHANNELS[channel].to_owned();
+        namespaces[channel] = "/";
+    }
+    let terms = Terms {
+        namespaces,
+        recovery: socketio.recovery,
+        payload_bytes_max: limits.payload_bytes_max,
+        message_bytes_max: limits.message_bytes_max,
+        ping_interval_ms: limits.ping_interval_ms,
+        ping_timeout_ms: limits.ping_timeout_ms,
+        upgrade_timeout_ms: limits.upgrade_timeout_ms,
+    };
+    (socketio, rng.chance(WITH_GUESTS).then_some(terms))
 }
 
 /// With what compression is offered.
@@ -138,6 +170,10 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
             *rng.pick(&[lag, 64 << 20])
         },
         poll_hold_ms: *rng.pick(&[1000, 5000]),
+        sessions_max: if tight { clients / 4 } else { 1000 },
+        connect_timeout_ms: 4000,
+        upgrade_timeout_ms: 1000,
+        payload_bytes_max: message * rng.between(3, 6) / 2,
         ..Limits::default()
     };
     limits.fit();

@@ -90,8 +90,20 @@ pub const PLANTED: &[(&str, &str)] = &[
         "a short send is sent again from its beginning",
     ),
     (
+        "packets_sent_twice",
+        "packets for one session alone come with two polls",
+    ),
+    (
+        "probe_never_given_up",
+        "a WebSocket that does not take over a session may stay",
+    ),
+    (
         "publisher_never_resumed",
         "publishers that were paused stay so",
+    ),
+    (
+        "recovery_forgets_missed",
+        "whoever comes back to a namespace begins with what is new",
     ),
     (
         "resume_forgets_form",
@@ -101,10 +113,27 @@ pub const PLANTED: &[(&str, &str)] = &[
         "reused_slot",
         "an event for the last user of a slot is taken for the present one's",
     ),
+    ("seat_leaks", "a session that ends stays in its channels"),
+    (
+        "second_poll_forgiven",
+        "a second poll takes the place of the first",
+    ),
     ("sender_not_excluded", "a sender gets its own messages"),
+    (
+        "session_never_silent",
+        "a session that answers no ping stays",
+    ),
     (
         "stale_id_valid",
         "an id is good however old it is, and of whatever run",
+    ),
+    (
+        "unit_split",
+        "packets for one session alone go out inside a message of a channel",
+    ),
+    (
+        "upgrade_loses_leftover",
+        "what waits for the next poll when a WebSocket takes over is lost",
     ),
 ];
 

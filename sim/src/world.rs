@@ -194,6 +194,7 @@ impl World {
                 limits.connections_max + REFUSALS_MAX,
             ),
             ("channels", relay.hub().channels(), limits.channels_max),
+            ("sessions", relay.sessions(), limits.sessions_max),
             ("mistakes of its own", mistakes(relay.counters()), 0),
             // What one turn reads is encoded once for each form before the budget is kept.
             (
@@ -228,7 +229,8 @@ impl World {
     }
 
     fn come_to_rest(&mut self, when: &str) -> Result<(), String> {
-        self.crowd().seek_rest();
+        let now = self.now_ms();
+        self.crowd().seek_rest(now);
         self.until(&format!("rest {when}"), |w| !w.crowd().to_rest)
             .map_err(|e| format!("{when}: {e}"))
     }
@@ -282,7 +284,7 @@ impl World {
         outside.everybody_leaves(kernel);
         self.until("all leave", |w| {
             let relay = w.server.relay();
-            let left = relay.connections() + relay.hub().channels();
+            let left = relay.connections() + relay.sessions() + relay.hub().channels();
             left == 0 && !w.net().kernel.has_events()
         })?;
         let open = self.net().kernel.open_slots();
@@ -325,15 +327,17 @@ impl World {
         self.crowd().rules.draining = true;
         self.crowd().readers_retire();
         let listeners = self.crowd().listeners();
+        let guests = self.crowd().guests_listening();
         self.handle.stop();
         self.until("the server stops", |w| !w.running)?;
         let SimNet {
             kernel, outside, ..
         } = self.net();
-        outside.wake_everybody();
+        outside.wake_everybody(kernel.now_ms());
         outside.settle(kernel);
         outside.failure.take().map_or(Ok(()), Err)?;
-        outside.check_farewell(&listeners)
+        outside.check_farewell(&listeners)?;
+        outside.check_guests_farewell(&guests)
     }
 
     fn outcome(mut self, verdict: Result<(), String>) -> Outcome {
@@ -344,6 +348,7 @@ impl World {
         let crowd = self.crowd();
         let resumes = crowd.resumes();
         *crowd.done.entry("reader_comes_back").or_default() += resumes;
+        *crowd.done.entry("guest_recovers").or_default() += crowd.recovered;
         Outcome {
             failure,
             faults,

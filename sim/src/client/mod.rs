@@ -283,6 +283,7 @@ impl Client {
                     self.not_before = self.channel().map_or(0, |c| ledger.order_len(c))
                 }
                 Milestone::Fin => kernel.client_fin(self.socket),
+                Milestone::Connect(_) => {}
             }
         }
         Ok(())

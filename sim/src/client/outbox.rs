@@ -24,6 +24,8 @@ pub enum Milestone {
     Message(MessageId),
     /// The upgrade was sent whole.
     Upgrade,
+    /// A guest asked to join this channel's namespace.
+    Connect(usize),
     /// The direction ends here.
     Fin,
 }

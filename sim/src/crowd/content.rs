@@ -53,7 +53,7 @@ fn cell(text: bool, bits: u64) -> [u8; 4] {
 }
 
 /// Bytes that tell a message from all others.
-const TELLING: usize = 6;
+pub const TELLING: usize = 6;
 
 /// A size at which the messages of whoever publishes them can be told apart, whoever counts them;
 /// but for the empty ones.

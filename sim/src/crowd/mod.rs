@@ -4,6 +4,7 @@
 //! every client moves what it can. The first failure is kept and nothing is done after it.
 
 mod content;
+mod guests;
 mod operations;
 mod readers;
 mod requests;
@@ -13,11 +14,13 @@ use std::collections::BTreeMap;
 
 use crate::client::deflate::Offer;
 use crate::client::{Client, Ended, Pace, Role, Rules};
+use crate::guest::{Guest, Terms};
 use crate::kernel::Kernel;
 use crate::ledger::{Ledger, View};
 use crate::net::Outside;
 use crate::reader::Reader;
-use crate::rng::{Rng, digest};
+use crate::rng::Rng;
+pub use content::{content, size as content_size};
 pub use operations::Operation;
 use readers::Waiting;
 
@@ -26,6 +29,8 @@ pub const CHANNELS: [&str; 3] = ["red", "green", "blue"];
 
 /// The mailbox as a publisher.
 const MAILBOX: u32 = 0;
+/// Sessions have names as publishers above this one, clients below.
+const FIRST_SESSION: u32 = 100_000;
 
 /// Publishes from another thread, as a program that embeds the server does.
 pub trait Mailbox {
@@ -51,6 +56,8 @@ pub struct Plan {
     /// Nearly everybody listens to one channel in one form, with ids or without: many more than a
     /// sweep visits at a stretch.
     pub throng: Option<Throng>,
+    /// There are guests, and this is what they know of the server.
+    pub guests: Option<Terms>,
     /// After the operations nobody does anything for a while.
     pub night: bool,
     /// What half of the subscribers pick from to offer compression; empty: nobody does. Few, since
@@ -85,6 +92,13 @@ pub struct Crowd {
     mailed: u32,
     /// Readers between two connections.
     waiting: Vec<Waiting>,
+    guests: Vec<Guest>,
+    /// The last session's name as a publisher.
+    last_publisher: u32,
+    /// The server stood still until then, or does.
+    thaws_ms: u64,
+    /// How often a guest's stay was recovered.
+    pub recovered: u64,
     /// Readers that do not come back.
     retired: Vec<Reader>,
     /// Nobody comes back.
@@ -102,6 +116,7 @@ impl Crowd {
     pub fn new(plan: Plan, rules: Rules, rng: Rng) -> Crowd {
         let mut ledger = Ledger::new(CHANNELS.len());
         ledger.each_alone(MAILBOX);
+        ledger.events = plan.guests.as_ref().map(|_| BTreeMap::new());
         Crowd {
             clients: Vec::new(),
             active: Vec::new(),
@@ -114,6 +129,10 @@ impl Crowd {
             mailbox: None,
             mailed: 0,
             waiting: Vec::new(),
+            guests: Vec::new(),
+            last_publisher: FIRST_SESSION,
+            thaws_ms: 0,
+            recovered: 0,
             retired: Vec::new(),
             closing: false,
             to_rest: false,
@@ -141,7 +160,8 @@ impl Crowd {
 
     /// Whether anybody has anything to do.
     pub fn busy(&self, kernel: &Kernel) -> bool {
-        self.left > 0 || self.active.iter().any(|&i| self.clients[i].busy(kernel))
+        let guests = || self.guests.iter().any(|g| g.busy(kernel));
+        self.left > 0 || self.active.iter().any(|&i| self.clients[i].busy(kernel)) || guests()
     }
 
     fn pump_one(&mut self, at: usize, kernel: &mut Kernel) {
@@ -163,6 +183,7 @@ impl Crowd {
                 }
             }
         }
+        self.pump_guests(kernel);
         self.gather_readers(kernel);
         self.readers_go_on(kernel);
         let clients = &self.clients;
@@ -170,7 +191,8 @@ impl Crowd {
     }
 
     /// Nobody is stalled any more, and nobody takes their time.
-    pub fn wake_everybody(&mut self) {
+    pub fn wake_everybody(&mut self, now: u64) {
+        self.guests.iter_mut().for_each(|g| g.wake(now));
         for &at in &self.active {
             self.clients[at].stalled_until_ms = 0;
             self.clients[at].outbox.pace = Pace::Whole;
@@ -178,8 +200,8 @@ impl Crowd {
     }
 
     /// The next time nothing happens, everything owed must have been given.
-    pub fn seek_rest(&mut self) {
-        self.wake_everybody();
+    pub fn seek_rest(&mut self, now: u64) {
+        self.wake_everybody(now);
         self.to_rest = true;
     }
 
@@ -192,6 +214,7 @@ impl Crowd {
     /// All go, each in its own way.
     pub fn everybody_leaves(&mut self, kernel: &mut Kernel) {
         self.readers_retire();
+        self.guests_leave(kernel);
         for at in self.active.clone() {
             let speaker = self.clients[at].may_speak();
             match self.rng.below(3) {
@@ -235,10 +258,9 @@ impl Crowd {
         let text = self.rng.chance(500);
         self.mailed += 1;
         let payload = content::content(MAILBOX, self.mailed, len, text, &mut self.rng);
-        let digest = digest(text, &payload);
         let Some(mailbox) = &self.mailbox else { return };
-        if mailbox.publish(CHANNELS[channel], text, payload) {
-            let id = self.ledger.add(channel, MAILBOX, digest, len);
+        if mailbox.publish(CHANNELS[channel], text, payload.clone()) {
+            let id = self.ledger.add(channel, MAILBOX, text, &payload);
             self.ledger.sent(id);
         }
     }
@@ -251,6 +273,7 @@ impl Crowd {
             self.ledger.check_complete(channel)?;
         }
         self.check_readers()?;
+        self.check_guests()?;
         self.clients.iter().try_for_each(|c| self.check_client(c))
     }
 
@@ -315,8 +338,9 @@ impl Outside for Crowd {
         if self.busy(kernel) {
             return Some(self.next_ms.max(kernel.now_ms()));
         }
-        let readers = self.readers_next_ms()?;
-        Some(readers.max(self.next_ms).max(kernel.now_ms()))
+        let guests = self.guests.iter().filter_map(|g| g.next_ms(kernel)).min();
+        let next = self.readers_next_ms().into_iter().chain(guests).min()?;
+        Some(next.max(self.next_ms).max(kernel.now_ms()))
     }
 
     fn act(&mut self, kernel: &mut Kernel) {
@@ -336,7 +360,8 @@ impl Outside for Crowd {
     fn settle(&mut self, kernel: &mut Kernel) {
         for _ in 0..1000 {
             self.pump(kernel);
-            if !self.active.iter().any(|&i| self.clients[i].busy(kernel)) {
+            let guests = self.guests.iter().any(|g| g.busy(kernel));
+            if !guests && !self.active.iter().any(|&i| self.clients[i].busy(kernel)) {
                 break;
             }
         }

@@ -56,6 +56,9 @@ const TABLE: &[(Op, u64, &str)] = &[
 
 impl Crowd {
     pub(super) fn operate(&mut self, kernel: &mut Kernel) {
+        if self.plan.guests.is_some() && self.rng.chance(300) {
+            return self.operate_guests(kernel);
+        }
         let total = TABLE.iter().map(|t| t.1).sum();
         let mut at = self.rng.below(total);
         let (op, _, name) = TABLE
@@ -195,6 +198,7 @@ impl Crowd {
     fn jump(&mut self, kernel: &mut Kernel) {
         kernel.frozen_until_ms = kernel.now_ms() + 1000 + self.rng.below(120_000);
         self.excuse_everybody();
+        self.excuse_guests(kernel.frozen_until_ms);
     }
 
     /// Deadlines pass: whoever is inside a request or a handshake may miss it.

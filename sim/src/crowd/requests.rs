@@ -1,11 +1,11 @@
 //! What HTTP clients ask: upgrades, publishing in all its framings, and what is no request.
 
-use super::content::{content, size, telling_size};
+use super::content::{size, telling_size};
 use super::{CHANNELS, Crowd};
 use crate::client::answers::{KEYS, append_chunked};
 use crate::client::meta::{Ids, PROTOCOL};
 use crate::client::{Asked, Milestone, Role};
-use crate::rng::{Rng, digest};
+use crate::rng::Rng;
 
 /// Statuses of a POST that the server was not able to take.
 const NOT_NOW: &[u16] = &[503];
@@ -126,12 +126,12 @@ impl Crowd {
             false => size(plan.message_bytes_max, rng),
         }
         .max(1);
-        let body = content(client.id, client.numbered, len, text, rng);
+        let body = super::speak::say(client, len, text, plan, rng);
         let channel = rng.below(CHANNELS.len() as u64) as usize;
         let method = if rng.chance(500) { "POST" } else { "PUT" };
         let mut out = head(method, CHANNELS[channel], text);
         append_body(&mut out, &body, rng);
-        let id = ledger.add(channel, client.id, digest(text, &body), body.len());
+        let id = ledger.add(channel, client.id, text, &body);
         client.outbox.push(&out);
         client.outbox.milestone(Milestone::Message(id));
         client.asked.push_back(Asked::Post {

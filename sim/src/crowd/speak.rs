@@ -1,10 +1,11 @@
 //! What a WebSocket client says: messages, whole or in parts, pings, closes, and what it must not.
 
-use super::Crowd;
-use super::content::{content, size, telling_size};
+use super::content::{TELLING, content, size, telling_size};
+use super::{Crowd, Plan};
 use crate::client::deflate::compress;
 use crate::client::frames::{BINARY, CLOSE, CONTINUATION, PING, TEXT, append, append_unmasked};
 use crate::client::{Client, Milestone, Role};
+use crate::guest::spoken;
 use crate::kernel::Kernel;
 use crate::rng::{Rng, digest};
 
@@ -33,7 +34,7 @@ impl Crowd {
             false => size(plan.message_bytes_max, rng),
         };
         client.numbered += 1;
-        let payload = content(client.id, client.numbered, len, text, rng);
+        let payload = say(client, len, text, plan, rng);
         let mut opcode = if text { TEXT } else { BINARY };
         let sent = match client.window_bits {
             Some(_) if rng.chance(600) => {
@@ -54,7 +55,7 @@ impl Crowd {
         client.outbox.push(&out);
         match client.role {
             Role::Member { channel, .. } => {
-                let id = ledger.add(channel, client.id, digest(text, &payload), payload.len());
+                let id = ledger.add(channel, client.id, text, &payload);
                 client.outbox.milestone(Milestone::Message(id));
             }
             _ => client.echoes.push_back(digest(text, &payload)),
@@ -108,6 +109,16 @@ impl Crowd {
         client.outbox.push(&out);
         client.due_close = Some(code);
     }
+}
+
+/// The next message of a client; where there are guests, some of text are events.
+pub(super) fn say(client: &Client, len: usize, text: bool, plan: &Plan, rng: &mut Rng) -> Vec<u8> {
+    let names = plan.guests.is_some() && text && rng.chance(300);
+    if !names || len + spoken::NAMED_BYTES_MAX > plan.message_bytes_max {
+        return content(client.id, client.numbered, len, text, rng);
+    }
+    let text = content(client.id, client.numbered, len.max(TELLING), text, rng);
+    spoken::named(str::from_utf8(&text).expect("text"), rng).into_bytes()
 }
 
 fn cut<'a>(payload: &'a [u8], rng: &mut Rng) -> (&'a [u8], Option<&'a [u8]>) {

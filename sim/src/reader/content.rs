@@ -6,8 +6,18 @@ use super::request::CALLBACK;
 use super::sse::base64 as decoded;
 use super::{Came, Kind, Reader, iframe, sse};
 use crate::client::meta::{GAP, read_gap};
+use crate::guest::spoken;
 use crate::ledger::Ledger;
 use crate::rng::digest;
+
+/// A message that comes under a name has to call itself so.
+fn is_named(payload: &[u8], name: &str) -> Result<(), String> {
+    let own = str::from_utf8(payload).ok().and_then(spoken::name_of);
+    match own.is_some_and(|own| own == name) {
+        true => Ok(()),
+        false => Err(format!("an event {name:?}")),
+    }
+}
 
 impl Reader {
     fn gap(&mut self, json: &str, id: Option<&str>) -> Result<(), String> {
@@ -45,7 +55,14 @@ impl Reader {
             "binary" => self.message(Some(whole(id)?), false, &decoded(data)?, ledger)?,
             "" if base64 => self.message(Some(whole(id)?), true, &decoded(data)?, ledger)?,
             "" => self.message(Some(whole(id)?), true, data.as_bytes(), ledger)?,
-            name => return Err(format!("an event {name:?}")),
+            name => {
+                let payload = match base64 {
+                    true => decoded(data)?,
+                    false => data.as_bytes().to_vec(),
+                };
+                is_named(&payload, name)?;
+                self.message(Some(whole(id)?), true, &payload, ledger)?;
+            }
         }
         Ok(Some(n))
     }
@@ -75,6 +92,10 @@ impl Reader {
                 self.message(Some(whole(id)?), false, &decoded(data)?, ledger)?
             }
             ("", Some(data)) => self.message(Some(whole(id)?), true, data.as_bytes(), ledger)?,
+            (name, Some(data)) => {
+                is_named(data.as_bytes(), name)?;
+                self.message(Some(whole(id)?), true, data.as_bytes(), ledger)?;
+            }
             _ => return Err(format!("{call:?}")),
         }
         Ok(Some(n))

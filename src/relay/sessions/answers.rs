@@ -9,7 +9,7 @@ use crate::conn::{CarryPart, Conn, HttpConn};
 use crate::http::{Answer, Cors};
 use crate::hub::Progress;
 use crate::limits::{POLLED_PACKETS_MAX, SEAT_BIT};
-use crate::mark::mark;
+use crate::mark::{mark, planted};
 use crate::relay::Relay;
 use crate::relay::flush::send_out;
 use crate::relay::peer::{ENGINE, Phase};
@@ -151,6 +151,9 @@ impl Relay {
         let cut = ends.nth(POLLED_PACKETS_MAX - 1).unwrap_or(out.len());
         let rest = out.split_off(cut);
         let own = std::mem::replace(out, rest);
+        if planted("packets_sent_twice") {
+            out.splice(0..0, own.iter().copied());
+        }
         let holds = Holds {
             bytes: own.len(),
             packets: memchr::memchr_iter(SEPARATOR, &own).count(),

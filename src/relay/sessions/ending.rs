@@ -4,7 +4,7 @@ use super::session::{Carrier, Part, Session};
 use crate::close::Reason;
 use crate::conn::{CarryPart, Conn};
 use crate::limits::SEAT_BIT;
-use crate::mark::mark;
+use crate::mark::{mark, planted};
 use crate::relay::Relay;
 use crate::relay::peer::{ENGINE, Phase};
 
@@ -51,7 +51,9 @@ impl Relay {
             self.own_parts(get, u32::MAX);
         }
         for at in (0..self.sessions.table[index as usize].spaces.len()).rev() {
-            self.leave_stand(index, at, reason, now);
+            if !planted("seat_leaks") {
+                self.leave_stand(index, at, reason, now);
+            }
         }
         let session = self.sessions.table.remove(index as usize);
         self.sessions.by_sid.remove(&session.sid);

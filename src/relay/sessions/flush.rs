@@ -3,7 +3,7 @@
 
 use super::session::Part;
 use crate::hub::{Place, Progress, Upto};
-use crate::mark::mark;
+use crate::mark::{mark, planted};
 use crate::relay::Relay;
 use crate::relay::flush::send_out;
 use crate::wire::Wire;
@@ -18,7 +18,7 @@ impl Relay {
         let spaces = self.sessions.table[index as usize].spaces.len();
         for at in 0..spaces {
             match self.place_of(index, at) {
-                Some(place) if self.hub.mid_message(place) => {
+                Some(place) if self.hub.mid_message(place) && !planted("unit_split") => {
                     match self.push_at(place, slot, Upto::Border, wire) {
                         Progress::All => break,
                         other => return other,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::ids::Sid;
 use crate::hub::{Id, Place, Start};
 use crate::limits::OWN_EVENTS_MAX;
-use crate::mark::mark;
+use crate::mark::{mark, planted};
 use crate::relay::Relay;
 
 /// What a client that comes back says of where it was.
@@ -80,7 +80,10 @@ impl Relay {
             reach.missed.is_none().then(|| Recovered {
                 socket,
                 private: back.pid.into_owned(),
-                from: reach.from,
+                from: match planted("recovery_forgets_missed") {
+                    true => self.hub.newest().number,
+                    false => reach.from,
+                },
             })
         });
         match recovered {

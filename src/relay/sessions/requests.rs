@@ -10,10 +10,11 @@ use super::session::{Carrier, Part, Probe, Session};
 use crate::close::Reason;
 use crate::conn::{CarryConn, Conn, Shape, WsConn};
 use crate::http::{self, Answer, BodyKind, Request, query_value};
-use crate::mark::mark;
+use crate::mark::{mark, planted};
 use crate::relay::Relay;
 use crate::relay::peer::{BLOCKED, ENGINE};
 use crate::socketio;
+use crate::timers::NEVER;
 use crate::ws;
 use crate::ws::handshake::Terms;
 
@@ -273,7 +274,10 @@ impl Relay {
             return Ok(());
         }
         self.open_engine_socket(slot, request)?;
-        let due_ms = now.saturating_add(self.settings.limits.upgrade_timeout_ms);
+        let due_ms = match planted("probe_never_given_up") {
+            true => NEVER,
+            false => now.saturating_add(self.settings.limits.upgrade_timeout_ms),
+        };
         let session = &mut self.sessions.table[index as usize];
         session.probe = Some(Probe {
             slot,
@@ -304,7 +308,7 @@ impl Relay {
         let Carrier::Polling { get, .. } = &mut self.sessions.table[index as usize].carrier else {
             return Err(Reason::BadSession);
         };
-        if get.is_some() {
+        if get.is_some() && !planted("second_poll_forgiven") {
             mark("polls_overlap");
             self.end_session(index, Reason::Overlap, now);
             return Err(Reason::Overlap);
@@ -318,6 +322,8 @@ impl Relay {
         peer.set_due(due);
         if !peer.is(BLOCKED) {
             self.queue(slot);
+            // What waits goes out in this turn: whoever can be sent to does not lag.
+            self.hold_session(slot, false, now);
         }
         self.arm(slot);
         Ok(())

@@ -6,7 +6,7 @@ use super::session::{Carrier, Part, Stand};
 use crate::close::Reason;
 use crate::hub::Place;
 use crate::limits::SEAT_BIT;
-use crate::mark::mark;
+use crate::mark::{mark, planted};
 use crate::relay::Relay;
 use crate::relay::peer::ENGINE;
 use crate::socketio::{self, EnginePacket};
@@ -114,7 +114,9 @@ impl Relay {
             if !rest.is_empty() {
                 mark("upgrade_takes_leftover");
             }
-            append_frames(&rest, frames);
+            if !planted("upgrade_loses_leftover") {
+                append_frames(&rest, frames);
+            }
         }
         let owed = self.sessions.table[index as usize].spaces[at].owed.take();
         self.sessions.seats.remove((seat & !SEAT_BIT) as usize);

@@ -186,6 +186,27 @@ fn who_does_not_poll_lags_and_its_session_ends() {
 }
 
 #[test]
+fn who_polls_does_not_lag_in_that_turn() {
+    let mut world = World::new(|settings| {
+        settings.limits.lag_bytes_max = 10_000;
+        settings.limits.history_messages_max = 0;
+    });
+    let (path, slot) = world.polling(&["/a"]);
+    world.publish("a", "it waits for a poll");
+    world.turn();
+    world.kernel.got.remove(&slot);
+    world.receive(slot, &get(&path, ""));
+    for _ in 0..30 {
+        world.publish("a", &"x".repeat(1000));
+    }
+    world.turn();
+    assert_eq!(world.relay.sessions(), 1);
+    let answer = world.got(slot);
+    assert!(answer.contains("it waits for a poll"), "{answer}");
+    world.assert_empty();
+}
+
+#[test]
 fn an_answer_holds_as_many_packets_as_clients_take_and_the_rest_is_in_the_next() {
     let mut world = World::new(|_| {});
     let (path, slot) = world.polling(&["/a"]);
