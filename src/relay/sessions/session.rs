@@ -8,6 +8,9 @@ use crate::timers::NEVER;
 /// About what a socket takes elsewhere: where it is found by its id, its seat, its member.
 const SOCKET_BYTES: usize = 96;
 
+/// So many sockets of a session are not counted, as connections at rest are not: `sessions_max` bounds them.
+const UNCOUNTED_SPACES: usize = 4;
+
 /// What carries a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
@@ -164,8 +167,9 @@ impl Session {
         });
         let owed = self.spaces.iter().filter_map(|s| s.owed.as_ref());
         let owed: usize = owed.map(|o| 256 + 8 * o.own.capacity()).sum();
-        let names: usize = self.spaces.iter().map(|s| s.namespace.len()).sum();
-        let spaces = self.spaces.capacity() * (size_of::<Space>() + SOCKET_BYTES) + names;
+        let spaces = self.spaces.iter().skip(UNCOUNTED_SPACES);
+        let spaces = spaces.map(|s| size_of::<Space>() + SOCKET_BYTES + s.namespace.len());
+        let spaces: usize = spaces.sum();
         self.out.capacity() + incoming + owed + spaces
     }
 }

@@ -430,7 +430,7 @@ fn who_holds_most_of_events_under_way_goes_when_memory_is_short() {
     let mut world = World::new(|settings| settings.limits.memory_bytes_max = 200_000);
     let (path, slot) = world.polling(&["/a"]);
     let (innocent, other) = world.polling(&["/a"]);
-    let bytes = "A".repeat(100_000);
+    let bytes = "A".repeat(20_000);
     let placeholders = |n| format!("{{\"_placeholder\":true,\"num\":{n}}}");
     let event = format!(
         "453-/a,[\"x\",{},{},{}]",
@@ -441,7 +441,7 @@ fn who_holds_most_of_events_under_way_goes_when_memory_is_short() {
     world.post(slot, &path, &event);
     world.post(slot, &path, &format!("b{bytes}"));
     assert_eq!(world.relay.sessions(), 2, "there is room for that");
-    world.relay.settings.limits.memory_bytes_max = 50_000;
+    world.relay.settings.limits.memory_bytes_max = 10_000;
     world.turn();
     assert_eq!(world.relay.sessions(), 1);
     assert!(world.post(other, &innocent, "3").ends_with("ok"));
