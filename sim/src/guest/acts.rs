@@ -135,15 +135,15 @@ impl Guest {
             return;
         };
         match session.rooms[channel] {
-            Room::In(_) => {
+            Room::In(stay) => {
                 let text = format!("41{}", around.terms.prefix(channel));
                 session.queue.push_back(Out::text(text));
-                session.rooms[channel] = Room::Left;
+                session.rooms[channel] = Room::Left(stay);
                 // Nobody waits for an answer from where it is not.
                 session.asks.retain(|_, (asked, _)| *asked != channel);
                 session.forgotten = session.asked;
             }
-            Room::Left | Room::Out => self.join(channel, around),
+            Room::Left(_) | Room::Out => self.join(channel, around),
             Room::Asked { .. } => {}
         }
     }

@@ -97,8 +97,12 @@ impl Session {
         if packets.len() > PACKETS_MAX {
             return Err(format!("{} packets in a payload", packets.len()));
         }
-        // At least one event goes, whatever its length.
-        let last = engine::last_unit(body);
+        // At least one event goes, whatever its length, and behind it may be the answer to a CONNECT
+        // that waited for it.
+        let mut last = engine::last_unit(body);
+        if body[last..].starts_with(b"\x1e40") {
+            last = engine::last_unit(&body[..last]);
+        }
         if last > around.terms.payload_bytes_max {
             return Err(format!(
                 "a payload of {} bytes, {last} before the last event",
@@ -141,10 +145,7 @@ impl Session {
                 }
                 Ok(())
             }
-            Came::Text(text) if carries => {
-                self.hears_socket = true;
-                self.packet(engine::packet(&text)?, stays, around)
-            }
+            Came::Text(text) if carries => self.packet(engine::packet(&text)?, stays, around),
             Came::Binary(bytes) if carries => self.packet(Packet::Binary(bytes), stays, around),
             Came::Text(text) => self.probed(at, &text, around),
             Came::Close(code, why) if carries => {
@@ -165,8 +166,10 @@ impl Session {
             }
             // An upgrade that comes to nothing: the session goes on as before.
             Came::Close(..) | Came::End(_) | Came::Answer(..) => {
-                let right =
-                    self.trick != Trick::None || self.excused(stays, around) || self.must.is_some();
+                let right = self.trick != Trick::None
+                    || self.leaving
+                    || self.excused(stays, around)
+                    || self.must.is_some();
                 let now = around.kernel.now_ms();
                 self.lines[at].drop_it(around.kernel, false);
                 self.upgrade_at_ms = now + 200 + around.rng.below(1000);

@@ -219,7 +219,7 @@ impl Guest {
         let Some(session) = &mut self.session else {
             return;
         };
-        let again = matches!(session.rooms[channel], Room::Left);
+        let again = matches!(session.rooms[channel], Room::Left(_));
         let resumes = self.places[channel].filter(|_| !again && around.rng.chance(900));
         let stay = resumes.map(|at| &self.stays[at]);
         let memory = stay.and_then(|stay| {
@@ -257,7 +257,7 @@ impl Guest {
         for (channel, room) in session.rooms.iter().enumerate() {
             match room {
                 Room::In(at) => self.places[channel] = Some(*at),
-                Room::Left => self.places[channel] = None,
+                Room::Left(_) => self.places[channel] = None,
                 Room::Asked { .. } | Room::Out => {}
             }
         }

@@ -188,6 +188,7 @@ impl Session {
             line.drop_it(around.kernel, reset);
         }
         self.state = State::WebSocket;
+        self.switched_ms = around.kernel.now_ms();
         if let Some(socket) = self.line(Duty::Socket) {
             socket.say(true, b"5", around.rng);
         }

@@ -15,6 +15,9 @@ use crate::ledger::MessageId;
 /// How long a session may take to end beyond what is said, and a heartbeat to come.
 pub const SLACK_MS: u64 = 2000;
 
+/// How long a session is one that has just gone over to its WebSocket.
+const FRESH_MS: u64 = 200;
+
 /// Why a session has to end that sleeps.
 pub const SILENT: &str = "it was silent";
 
@@ -75,8 +78,8 @@ pub enum Room {
     },
     /// In it, with this stay.
     In(usize),
-    /// It left, and the server may not know.
-    Left,
+    /// It left this stay, and the server may not know.
+    Left(usize),
 }
 
 /// Something to be sent.
@@ -148,8 +151,8 @@ pub struct Session {
     pub excused_until_ms: u64,
     /// A WebSocket that does not take over has to be closed by then.
     pub probe_by_ms: u64,
-    /// Something came over its WebSocket since that carries it.
-    pub hears_socket: bool,
+    /// Since when its WebSocket carries it: what waited for a poll goes out at once, and may be too much.
+    pub switched_ms: u64,
     /// It was slow, and may have ended for that.
     pub lazy: bool,
     /// Why it has to end, and by when.
@@ -204,7 +207,7 @@ impl Session {
             pinged_ms: around.start_ms(),
             excused_until_ms: 0,
             probe_by_ms: 0,
-            hears_socket: false,
+            switched_ms: 0,
             lazy: false,
             must: None,
             leaving: false,
@@ -285,7 +288,9 @@ impl Session {
     /// Whether it may end without having done anything.
     pub fn excused(&self, stays: &[Stay], around: &Around<'_>) -> bool {
         let blocked = |l: &Line| around.kernel.socket(l.socket).was_blocked;
-        let polls = self.state != State::WebSocket || !self.hears_socket;
+        let now = around.kernel.now_ms();
+        let fresh = self.switched_ms > 0 && now < self.switched_ms + FRESH_MS;
+        let polls = self.state != State::WebSocket || fresh;
         around.is_short()
             || (polls && around.rules.lag_timed)
             || (polls && self.lags(stays, around))
@@ -316,7 +321,7 @@ impl Session {
             .iter()
             .enumerate()
             .any(|(channel, room)| match room {
-                Room::In(at) => stays[*at].bytes_left(around.ledger) >= most,
+                Room::In(at) | Room::Left(at) => stays[*at].bytes_left(around.ledger) >= most,
                 // It may be in it without knowing.
                 Room::Asked {
                     not_before,
@@ -329,7 +334,7 @@ impl Session {
                         .bytes_left(channel, &[self.publisher], from, 0)
                         >= most
                 }
-                Room::Out | Room::Left => false,
+                Room::Out => false,
             })
     }
 

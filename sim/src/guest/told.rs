@@ -176,7 +176,7 @@ impl Session {
                 early.push((digest, place));
                 Ok(())
             }
-            Room::Left => Ok(()),
+            Room::Left(_) => Ok(()),
             Room::Out => Err("an event where it is not".into()),
         }
     }
