@@ -173,7 +173,8 @@ fn limits(tight: bool, frugal: bool, clients: usize, rng: &mut Rng) -> Limits {
         sessions_max: if tight { clients / 4 } else { 1000 },
         connect_timeout_ms: 4000,
         upgrade_timeout_ms: 1000,
-        payload_bytes_max: message * rng.between(3, 6) / 2,
+        // Chance of its own, as in [`guests`].
+        payload_bytes_max: message * rng.clone().fork().between(3, 6) / 2,
         ..Limits::default()
     };
     limits.fit();
