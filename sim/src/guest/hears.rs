@@ -151,7 +151,7 @@ impl Session {
             Came::Close(code, why) if carries => {
                 let right = match code {
                     1001 => around.rules.draining,
-                    1000 => self.leaving || self.must.is_some(),
+                    1000 => self.leaving || self.lazy || self.must.is_some(),
                     _ => true,
                 };
                 match right {
