@@ -344,7 +344,8 @@ impl Relay {
             self.session_flushed(slot, now);
         } else if let Some(place) = peer.place() {
             if self.hub.is_waiting(place) {
-                return;
+                // It may have been blocked, and is no longer: it is not the one who lags.
+                return self.hub.hold(place, false, now);
             }
             self.hub.release(place);
         }

@@ -78,6 +78,11 @@ impl Relay {
         let skipped = self.hub.skip(place);
         self.counters.skipped += skipped.missed;
         self.counters.gaps += u64::from(skipped.begins);
+        if !self.peers[slot as usize].is(BLOCKED) {
+            // No edge will come for it.
+            mark("skipped_unblocked");
+            self.queue(slot);
+        }
         self.recount(slot);
         true
     }

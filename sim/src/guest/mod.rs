@@ -1,7 +1,7 @@
 //! Guests: clients of Socket.IO, over requests, a WebSocket, or the one and then the other. Cut at any
 //! time, they come back, and where there is recovery they ask for what they missed.
 //!
-//! Rules: nothing here shares code with the server. What a guest got in a namespace is a [`Stay`], which
+//! Rules: nothing here shares code with the server. What a guest got in a namespace is a `Stay`, which
 //! is judged against what the channel's witness saw.
 
 mod acts;

@@ -188,9 +188,8 @@ impl Relay {
                 continue;
             };
             if self.hub.is_waiting(place) {
-                continue;
-            }
-            if self.hub.caught_up(place) {
+                self.hub.hold(place, self.takes_nothing(index), now);
+            } else if self.hub.caught_up(place) {
                 self.hub.release(place);
             } else {
                 self.hub.hold(place, true, now);

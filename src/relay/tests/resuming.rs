@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::FILL_BYTES_PER_TURN;
+use crate::settings::Slow;
 
 /// After a restart, on a channel in which nothing happens.
 #[test]
@@ -66,4 +67,40 @@ fn a_websocket_that_accepts_gaps_is_not_closed_for_one() {
     world.turn();
     assert!(world.got(0).ends_with("<last>"));
     assert_eq!(world.got(0).matches('<').count(), 1);
+}
+
+#[test]
+fn who_waits_for_its_place_and_is_moved_on_meanwhile_still_hears_what_comes() {
+    let mut world = World::new(|settings| {
+        settings.slow = Slow::Skip;
+        settings.limits.lag_bytes_max = 100_000;
+        settings.limits.unflushed_bytes_max = 10_000_000;
+    });
+    for _ in 0..60 {
+        world.publish("a", &"k".repeat(20_000));
+        world.turn();
+    }
+    let slot = world.connect([127, 0, 0, 1]);
+    let protocol = "Sec-WebSocket-Protocol: ws+meta.nchan\r\n";
+    world.kernel.room.insert(slot, 90);
+    world.receive(slot, &upgrade("/channels/a?last_event_id=oldest", protocol));
+    world.turn();
+    // The kernel takes the rest of the answer, while the log is still being filled.
+    world.room(slot, usize::MAX);
+    world.turn();
+    for _ in 0..10 {
+        world.publish("a", &"n".repeat(20_000));
+    }
+    for _ in 0..10 {
+        world.turn();
+    }
+    world.publish("a", "after");
+    world.turn();
+    let got = world.got(slot);
+    assert!(
+        got.ends_with("after"),
+        "{} {}",
+        got.len(),
+        &got[got.len() - 60..]
+    );
 }
