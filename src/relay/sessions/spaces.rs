@@ -179,6 +179,10 @@ impl Relay {
     ) {
         let session = &mut self.sessions.table[index as usize];
         session.connect_ms = NEVER;
+        if session.spaces.is_empty() {
+            // Most have one.
+            session.spaces.reserve_exact(1);
+        }
         session.spaces.push(Space {
             socket,
             namespace: namespace.into(),
