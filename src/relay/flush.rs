@@ -255,8 +255,9 @@ impl Relay {
 
     fn hold(&mut self, slot: u32, blocked: bool, now: u64) {
         self.poll_goes_on(slot, now);
+        // Also of a session that has ended since.
+        self.carry_goes_on(slot, now);
         if self.peer(slot).is(ENGINE) {
-            self.carry_goes_on(slot, now);
             self.hold_session(slot, blocked, now);
         } else if let Some(place) = self.peer(slot).place() {
             self.hub.hold(place, blocked, now);

@@ -71,13 +71,14 @@ fn a_websocket_that_accepts_gaps_is_not_closed_for_one() {
 
 #[test]
 fn who_waits_for_its_place_and_is_moved_on_meanwhile_still_hears_what_comes() {
+    let size = FILL_BYTES_PER_TURN / 10;
     let mut world = World::new(|settings| {
         settings.slow = Slow::Skip;
-        settings.limits.lag_bytes_max = 100_000;
+        settings.limits.lag_bytes_max = 4 * size;
         settings.limits.unflushed_bytes_max = 10_000_000;
     });
-    for _ in 0..60 {
-        world.publish("a", &"k".repeat(20_000));
+    for _ in 0..40 {
+        world.publish("a", &"k".repeat(size));
         world.turn();
     }
     let slot = world.connect([127, 0, 0, 1]);
@@ -89,9 +90,9 @@ fn who_waits_for_its_place_and_is_moved_on_meanwhile_still_hears_what_comes() {
     world.room(slot, usize::MAX);
     world.turn();
     for _ in 0..10 {
-        world.publish("a", &"n".repeat(20_000));
+        world.publish("a", &"n".repeat(size));
     }
-    for _ in 0..10 {
+    for _ in 0..60 {
         world.turn();
     }
     world.publish("a", "after");
