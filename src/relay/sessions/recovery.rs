@@ -66,23 +66,15 @@ impl Relay {
         let back: Back<'_> = serde_json::from_str(auth).ok()?;
         let known = self.sessions.ids.socket_of(&back.pid, namespace);
         let recovered = known.and_then(|(socket, began)| {
-            // Who never had an event since it came begins there. A client keeps the offset of an earlier
-            // life, even of another run, until it gets an event.
-            let newest = self.hub.newest();
-            let offset = back.offset.as_deref().and_then(id_of);
-            let offset = offset.filter(|id| id.epoch == newest.epoch);
-            let after = Id {
-                number: offset.map_or(began, |id| id.number.max(began)),
-                ..newest
-            };
             let channel = self.hub.find(name)?;
-            let reach = self.hub.reach(channel, Start::After(after), now);
-            reach.missed.is_none().then(|| Recovered {
+            let offset = back.offset.as_deref().and_then(id_of);
+            let from = self.reach_back(channel, offset, began, now)?;
+            Some(Recovered {
                 socket,
                 private: back.pid.into_owned(),
                 from: match planted("recovery_forgets_missed") {
                     true => self.hub.newest().number,
-                    false => reach.from,
+                    false => from,
                 },
             })
         });
@@ -91,6 +83,29 @@ impl Relay {
             None => self.sessions.counts.not_recovered += 1,
         }
         recovered
+    }
+
+    /// Where somebody begins who came when the newest message had the number `began`, and had this one last;
+    /// `None`: not all that it missed is there. Who had none since it came begins there; a client keeps the
+    /// offset of an earlier life until it gets an event, or may know an earlier one from elsewhere.
+    fn reach_back(
+        &mut self,
+        channel: u32,
+        offset: Option<Id>,
+        began: u64,
+        now: u64,
+    ) -> Option<u64> {
+        let began = Id {
+            number: began,
+            ..self.hub.newest()
+        };
+        let offset = offset.filter(|id| id.epoch == began.epoch);
+        let earlier = offset.is_none_or(|id| id.number < began.number);
+        let starts = [offset, Some(began).filter(|_| earlier)];
+        starts.into_iter().flatten().find_map(|after| {
+            let reach = self.hub.reach(channel, Start::After(after), now);
+            reach.missed.is_none().then_some(reach.from)
+        })
     }
 
     /// Up to where a socket that came back can be sent what it missed: to the next that it published itself,
