@@ -131,7 +131,9 @@ function tie(one, other, state) {
   one.on("error", () => {});
   one.on("close", () => {
     state.sockets.delete(one);
-    other.destroy();
+    // What was written to the other still arrives, and what it sends is dropped: a reset could overtake a close frame.
+    other.end();
+    other.resume();
   });
 }
 

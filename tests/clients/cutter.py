@@ -43,7 +43,12 @@ class Cutter:
                 peer.close()
                 continue
             self.opened += 1
-            onward = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                onward = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                # Nobody listens there now: the next one is accepted all the same.
+                peer.close()
+                continue
             self.sockets |= {peer, onward}
             for one, other in ((peer, onward), (onward, peer)):
                 threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
