@@ -6,7 +6,7 @@ use super::peer::{ACCEPTS_GAP, ADMIN, BLOCKED, ECHO};
 use super::requests::{CHANNEL_METHODS, check_get};
 use super::waiting::flush_wait;
 use crate::close::Reason;
-use crate::conn::{Conn, Shape, WsConn};
+use crate::conn::{Conn, Shape, Upload, WsConn};
 use crate::http::{self, Answer, BodyKind, Cors, Request, Subscribe, Told, Transport};
 use crate::hub::{Form, Reach, check_content_type, check_event};
 use crate::ws;
@@ -187,9 +187,20 @@ impl Relay {
         upload.told = Told::of(request);
         (upload.shape, upload.wait_ms) = (shape, wait_ms);
         upload.origin = origin.map(Into::into);
+        self.await_body(slot, request, upload, now);
+        Ok(())
+    }
+
+    /// The body of this request is gathered, or there is none.
+    pub(super) fn await_body(
+        &mut self,
+        slot: u32,
+        request: &Request<'_, '_>,
+        upload: Box<Upload>,
+        now: u64,
+    ) {
         if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
-            self.publish_upload(slot, upload, now);
-            return Ok(());
+            return self.publish_upload(slot, upload, now);
         }
         if request.expect_continue {
             self.peer(slot).out_tail().extend_from_slice(http::CONTINUE);
@@ -198,7 +209,6 @@ impl Relay {
         if let Conn::Http(http) = &mut self.peer(slot).conn {
             http.begin(upload);
         }
-        Ok(())
     }
 
     /// Answers a browser that asks what pages of another origin may do (Fetch, "CORS preflight").

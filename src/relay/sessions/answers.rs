@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 
+use super::requests::packets_answer;
 use super::session::{Carrier, Stand};
 use crate::close::Reason;
 use crate::conn::{CarryPart, Conn, HttpConn};
-use crate::http::{Answer, Cors};
+use crate::http::Cors;
 use crate::hub::Progress;
 use crate::limits::{POLLED_PACKETS_MAX, SEAT_BIT};
 use crate::mark::{mark, planted};
@@ -294,14 +295,7 @@ impl Relay {
         else {
             return;
         };
-        let answer = Answer {
-            status: 200,
-            content_type: "text/plain; charset=UTF-8",
-            body,
-            headers: &[("Cache-Control", "no-store")],
-            reply: carry.reply,
-            ..Answer::default()
-        };
+        let answer = packets_answer(body, carry.reply);
         self.answer(slot, answer, carry.origin.as_deref(), now);
         self.make_ready(slot);
     }

@@ -203,7 +203,7 @@ impl Relay {
         };
         let index = self.make_session(polling, asked.bare, now);
         let open = self.open_packet(index, true);
-        self.answer(slot, packets_answer(&open, request), origin, now);
+        self.answer(slot, packets_answer(&open, request.reply()), origin, now);
         Ok(())
     }
 
@@ -368,29 +368,19 @@ impl Relay {
         }
         self.sessions.carriers.insert(slot, (index, Part::Post));
         self.peer(slot).flags |= ENGINE;
-        if matches!(request.body, BodyKind::None | BodyKind::Length(0)) {
-            self.post_packets(slot, upload, now);
-            return Ok(());
-        }
-        if request.expect_continue {
-            self.peer(slot).out_tail().extend_from_slice(http::CONTINUE);
-            self.queue(slot);
-        }
-        if let Conn::Http(http) = &mut self.peer(slot).conn {
-            http.begin(upload);
-        }
+        self.await_body(slot, request, upload, now);
         Ok(())
     }
 }
 
 /// An answer that holds packets.
-fn packets_answer<'a>(body: &'a [u8], request: &Request<'_, '_>) -> Answer<'a> {
+pub(super) fn packets_answer(body: &[u8], reply: http::Reply) -> Answer<'_> {
     Answer {
         status: 200,
         content_type: "text/plain; charset=UTF-8",
         body,
         headers: &[("Cache-Control", "no-store")],
-        reply: request.reply(),
+        reply,
         ..Answer::default()
     }
 }
